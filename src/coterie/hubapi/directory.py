@@ -1,0 +1,98 @@
+"""Who is who at the Hub, kept for seconds: accounts with their groups and rights.
+
+Groups and rights never reach the store, so that a change at the Hub counts as soon as what is kept here is old.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from coterie.hubapi.client import Hub
+from coterie.hubapi.models import HubGroup, HubUser
+
+#: Roles of JupyterHub that are no rights: they are JupyterHub's own.
+HUB_ROLES = frozenset({"admin", "server", "token", "user"})
+
+_PRUNE_AT = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account as far as access depends on it. *created* tells it from an earlier one of the same name."""
+
+    name: str
+    created: datetime
+    administrator: bool
+    groups: frozenset[str]
+    rights: frozenset[str]
+
+
+class Directory:
+    """Accounts and groups of the Hub, each looked up again once it is older than *max_age* seconds."""
+
+    def __init__(
+        self,
+        hub: Hub,
+        *,
+        site_administrators: str | None = None,
+        own_roles: Iterable[str] = (),
+        max_age: float = 3.0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """*site_administrators* is the group whose members count as administrators; *own_roles* are roles that
+        Coterie's configuration adds and that are therefore no rights."""
+        self._hub = hub
+        self._site_administrators = site_administrators
+        self._no_rights = HUB_ROLES.union(own_roles)
+        self._max_age = max_age
+        self._clock = clock
+        self._accounts: dict[str, tuple[float, Account | None]] = {}
+        self._groups: tuple[float, dict[str, HubGroup]] = (float("-inf"), {})
+        self._everybody: tuple[float, list[Account]] = (float("-inf"), [])
+        self._lock = asyncio.Lock()
+
+    async def find(self, name: str) -> Account | None:
+        """The account called *name*, None where the Hub has none. Raises HubError."""
+        kept = self._accounts.get(name)
+        if kept is not None and self._is_fresh(kept[0]):
+            return kept[1]
+        asked_at = self._clock()
+        user = await self._hub.find_user(name)
+        account = None if user is None else self._account(user, await self.groups())
+        if len(self._accounts) >= _PRUNE_AT:
+            self._accounts.clear()
+        self._accounts[name] = (asked_at, account)
+        return account
+
+    async def groups(self) -> dict[str, HubGroup]:
+        """All groups by name. Raises HubError."""
+        async with self._lock:
+            if not self._is_fresh(self._groups[0]):
+                asked_at = self._clock()
+                self._groups = asked_at, {group.name: group for group in await self._hub.list_groups()}
+            return self._groups[1]
+
+    async def everybody(self) -> list[Account]:
+        """All accounts, for administrators, who may name anybody. Raises HubError."""
+        if not self._is_fresh(self._everybody[0]):
+            asked_at = self._clock()
+            users, groups = await self._hub.list_users(), await self.groups()
+            self._everybody = asked_at, [self._account(user, groups) for user in users]
+        return self._everybody[1]
+
+    def _is_fresh(self, asked_at: float) -> bool:
+        return self._clock() - asked_at < self._max_age
+
+    def _account(self, user: HubUser, groups: dict[str, HubGroup]) -> Account:
+        through_groups = (role for name in user.groups if name in groups for role in groups[name].roles)
+        return Account(
+            name=user.name,
+            created=user.created,
+            administrator=user.admin or self._site_administrators in user.groups,
+            groups=frozenset(user.groups),
+            rights=frozenset(user.roles).union(through_groups) - self._no_rights,
+        )

@@ -1,0 +1,25 @@
+"""What the outbox and the event stream say. An event says whose access to look at again, never the outcome."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class EventKind(StrEnum):
+    """Why an event was written."""
+
+    ACCESS = "access"
+    """Grants, general access or the workspace's name changed for the principal, or for everybody."""
+    OPENED = "opened"
+    """The principal opened the workspace and waits to be let through the Hub."""
+    REPORTED = "reported"
+    """The gate of a new session is up."""
+    ENDED = "ended"
+    """The session is over."""
+    REMOVED = "removed"
+    """The workspace is gone."""
+
+
+#: Names of the events in the stream that servers follow (server-sent events, WHATWG HTML section 9.2).
+STREAM_ACCESS = "access"
+STREAM_ALIVE = "alive"

@@ -1,0 +1,26 @@
+"""The forms of the names that Coterie gives: workspaces' ids, their accounts in the Hub, and homes."""
+
+from __future__ import annotations
+
+import re
+
+ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
+ID_LENGTH = 16
+
+_ID = re.compile(r"[a-z2-7]{16}")
+_ACCOUNT = re.compile(r"ws-[a-z2-7]{16}", re.IGNORECASE | re.ASCII)
+
+
+def is_workspace_id(text: str) -> bool:
+    """Whether *text* has the form of a workspace's id."""
+    return _ID.fullmatch(text) is not None
+
+
+def is_reserved(account: str) -> bool:
+    """Whether *account* has the form, in any case, of a workspace's account: nobody signs in under such a name."""
+    return _ACCOUNT.fullmatch(account) is not None
+
+
+def home_of(text: str) -> str | None:
+    """The owner's name where *text* is a home written ``~name``, else None."""
+    return text[1:] if text.startswith("~") and len(text) > 1 else None

@@ -1,0 +1,37 @@
+"""Problem documents (RFC 9457): the body of every answer that is an error, and the codes it can carry."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import BaseModel, Field
+
+
+class ProblemCode(StrEnum):
+    """What went wrong, for programs. Each has a status and a title in ``coterie.service.problems``."""
+
+    SIGN_IN_NEEDED = "sign-in-needed"
+    NOT_A_PERSON = "not-a-person"
+    FORGED_REQUEST = "forged-request"
+    WORKSPACE_NOT_FOUND = "workspace-not-found"
+    NOT_FOUND = "not-found"
+    METHOD_NOT_ALLOWED = "method-not-allowed"
+    ROLE_TOO_WEAK = "role-too-weak"
+    CREATOR_IS_FIXED = "creator-is-fixed"
+    ROLE_NOT_GRANTABLE = "role-not-grantable"
+    PRINCIPAL_NOT_AVAILABLE = "principal-not-available"
+    ADMINISTRATORS_ONLY = "administrators-only"
+    INVALID_INPUT = "invalid-input"
+    CONFLICT = "conflict"
+    HUB_UNAVAILABLE = "hub-unavailable"
+    INTERNAL_ERROR = "internal-error"
+
+
+class Problem(BaseModel):
+    """An RFC 9457 problem document. *detail* is a sentence for people that says what to do."""
+
+    type: str = Field(description="A URI that identifies the kind of problem.", examples=["about:blank"])
+    title: str = Field(description="The kind of problem in a few words.")
+    status: int = Field(description="The HTTP status.", ge=400, le=599)
+    detail: str = Field(description="What is wrong here and what to do about it.")
+    code: ProblemCode = Field(description="The kind of problem, for programs.")
