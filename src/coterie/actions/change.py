@@ -1,0 +1,54 @@
+"""Change a workspace itself: its name, its general access, its place in the archive, one's own mark; delete it."""
+
+from __future__ import annotations
+
+from coterie import policy
+from coterie.actions.listing import get_workspace
+from coterie.actions.sight import insist, see
+from coterie.actions.stop import ensure_stopped
+from coterie.actions.world import World
+from coterie.policy import Act, GeneralAccess
+from coterie.wire.bodies import WorkspaceChange, WorkspaceDetail
+from coterie.wire.events import EventKind
+
+
+async def change_workspace(
+    world: World, actor: policy.Person, workspace: str, change: WorkspaceChange
+) -> WorkspaceDetail:
+    """Apply *change*, all of it or nothing. Fields that are None stay as they are."""
+    async with world.store.writing() as tx:
+        sight = await see(world, tx, actor, workspace, Act.VIEW)
+        is_home = sight.facts.is_home
+        if change.name is not None:
+            insist(policy.may(sight.decision, Act.RENAME, is_home=is_home), sight.decision)
+            await tx.rename_workspace(sight.id, change.name)
+        if change.archived is not None:
+            insist(policy.may(sight.decision, Act.ARCHIVE, is_home=is_home), sight.decision)
+            await tx.set_archived(sight.id, world.now() if change.archived else None)
+        if change.general_access is not None:
+            wanted = GeneralAccess(change.general_access)
+            insist(policy.may_set_general_access(actor, sight.decision, sight.facts, wanted), sight.decision)
+            await tx.set_general_access(sight.id, wanted)
+            await tx.append_event(sight.id, EventKind.ACCESS, None, world.now())
+    return await get_workspace(world, actor, workspace)
+
+
+async def set_favourite(world: World, actor: policy.Person, workspace: str, on: bool) -> None:
+    """Put *actor*'s own mark on the workspace, or take it off. Doing so twice is the same as once."""
+    async with world.store.writing() as tx:
+        sight = await see(world, tx, actor, workspace, Act.FAVOURITE)
+        await tx.set_favourite(sight.id, actor.id, on)
+
+
+async def delete_workspace(world: World, actor: policy.Person, workspace: str) -> None:
+    """Stop the server, then remove the workspace, its grants and its account in the Hub. Its files stay where the
+    deployment keeps them."""
+    async with world.store.reading() as tx:
+        sight = await see(world, tx, actor, workspace, Act.DELETE)
+    account = sight.stored.account
+    await ensure_stopped(world, sight.stored)
+    async with world.store.writing() as tx:
+        sight = await see(world, tx, actor, workspace, Act.DELETE)
+        await tx.append_event(sight.id, EventKind.REMOVED, None, world.now())
+        await tx.remove_workspace(sight.id)
+    await world.hub.remove_user(account)

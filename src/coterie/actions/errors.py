@@ -1,0 +1,50 @@
+"""The one error of this layer: an act that does not happen, with words for the person who asked."""
+
+from __future__ import annotations
+
+from coterie.policy import Decision, Refusal, Why
+from coterie.wire.problems import ProblemCode
+
+UNKNOWN_WORKSPACE = "This workspace does not exist, or you have no access to it."
+UNAVAILABLE_PRINCIPAL = (
+    "There is nobody of that name whom you may share with. You can share with people who are in a group with you, "
+    "with rights that you hold, and with any group."
+)
+
+
+class Refused(Exception):
+    """The act did not happen and nothing changed. *detail* says why and what to do."""
+
+    def __init__(self, code: ProblemCode, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+def unknown_workspace() -> Refused:
+    """What everybody gets who may not know whether a workspace exists."""
+    return Refused(ProblemCode.WORKSPACE_NOT_FOUND, UNKNOWN_WORKSPACE)
+
+
+def refused(refusal: Refusal, decision: Decision) -> Refused:
+    """The error for a policy's *refusal* of somebody with *decision*."""
+    return Refused(ProblemCode(refusal.why.value), _sentence(refusal, decision))
+
+
+def _sentence(refusal: Refusal, decision: Decision) -> str:
+    match refusal.why:
+        case Why.UNKNOWN_WORKSPACE:
+            return UNKNOWN_WORKSPACE
+        case Why.ROLE_TOO_WEAK:
+            yours = decision.role.title if decision.role else "nobody"
+            if refusal.need is None:
+                return "This cannot be done with a home."
+            return f"This needs the role {refusal.need.title} here; you are {yours}. Ask a Co-owner or the Creator."
+        case Why.CREATOR_IS_FIXED:
+            return "The Creator's role cannot be changed or removed."
+        case Why.ROLE_NOT_GRANTABLE:
+            return "This role cannot be given here."
+        case Why.PRINCIPAL_NOT_AVAILABLE:
+            return UNAVAILABLE_PRINCIPAL
+        case Why.ADMINISTRATORS_ONLY:
+            return "Only administrators can make a workspace Global."

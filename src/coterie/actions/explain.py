@@ -1,0 +1,50 @@
+"""Why does somebody have access? For people, who ask about others only if they manage access; and for servers."""
+
+from __future__ import annotations
+
+from coterie import policy
+from coterie.actions import show
+from coterie.actions.sight import see
+from coterie.actions.world import World
+from coterie.policy import Act, Person
+from coterie.store import StoredWorkspace
+from coterie.wire.bodies import Access, ServerDecision
+
+
+async def explain_access(world: World, actor: Person, workspace: str, user: str) -> Access:
+    """The decision for the person called *user*: for oneself with any role, for others as Co-owner and up.
+
+    Somebody whom the Hub does not know has no access, like anybody who has none.
+    """
+    person = actor if user == actor.name else await world.people.find(user)
+    act = Act.VIEW if user == actor.name else Act.MANAGE_ACCESS
+    async with world.store.reading() as tx:
+        sight = await see(world, tx, actor, workspace, act)
+    decision = policy.Deny() if person is None else policy.decide(person, sight.facts, at=world.now())
+    return Access.model_validate(
+        {
+            "user": user,
+            "role": decision.role.word if decision.role else None,
+            "reasons": show.reasons(decision),
+            "until": decision.until,
+        }
+    )
+
+
+async def decide_for_server(world: World, stored: StoredWorkspace, name: str) -> ServerDecision:
+    """The decision for the person called *name* in *stored*, for the gate of its own server."""
+    person = await world.people.find(name)
+    if person is None:
+        return ServerDecision(person="", name=name, role=None, reasons=[])
+    async with world.store.reading() as tx:
+        facts = await tx.facts(stored.id)
+    decision = policy.decide(person, facts, at=world.now())
+    return ServerDecision.model_validate(
+        {
+            "person": person.id,
+            "name": person.name,
+            "role": decision.role.word if decision.role else None,
+            "reasons": [reason.sentence for reason in decision.reasons],
+            "until": decision.until,
+        }
+    )

@@ -1,0 +1,77 @@
+"""The stream that a server follows to learn whose access to look at again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from coterie.actions.bell import heard
+from coterie.actions.sessions import end_if_over
+from coterie.actions.world import World
+from coterie.hubapi import HubError
+from coterie.policy import PrincipalKind
+from coterie.store import StoredEvent, StoredWorkspace
+from coterie.wire.bodies import AccessEvent
+from coterie.wire.events import STREAM_ACCESS, STREAM_ALIVE, EventKind
+
+#: How often a stream without news says that it is alive (seconds); a server's lease is many times as long.
+_ALIVE_EVERY = 5.0
+_BATCH = 500
+
+log = logging.getLogger(__name__)
+
+
+async def follow_events(
+    world: World, stored: StoredWorkspace, *, after: int | None, is_still_there: Callable[[], Awaitable[bool]]
+) -> AsyncIterator[str]:
+    """Server-sent events for the server of *stored* from the revision *after* on; None: from now on.
+
+    Ends when *is_still_there* says that the server's token is no longer good. A revision the outbox has not reached, as
+    after a database was restored, starts with "look at everybody again".
+    """
+    async with world.store.reading() as tx:
+        latest = await tx.latest_revision()
+    if after is None or after > latest:
+        if after is not None:
+            yield _event(STREAM_ACCESS, AccessEvent(revision=latest, name=None))
+        after = latest
+    yield _event(STREAM_ALIVE, AccessEvent(revision=after))
+    try:
+        while True:
+            ticket = world.outbox_bell.ticket()
+            async with world.store.reading() as tx:
+                events = await tx.read_after(after, limit=_BATCH, workspace_id=stored.id)
+                people = await tx.get_people([e.principal.key for e in events if _names_a_user(e) and e.principal])
+            for event in events:
+                after = event.revision
+                if event.kind == EventKind.ACCESS:
+                    user = people.get(event.principal.key) if event.principal and _names_a_user(event) else None
+                    yield _event(STREAM_ACCESS, AccessEvent(revision=after, name=user.name if user else None))
+            if not events and not await heard(ticket, within=_ALIVE_EVERY):
+                if not await is_still_there():
+                    return
+                yield _event(STREAM_ALIVE, AccessEvent(revision=after))
+    finally:
+        # A stream that breaks off is the first sign that a session is over.
+        task = asyncio.get_running_loop().create_task(_look(world, stored))
+        _LOOKING.add(task)
+        task.add_done_callback(_LOOKING.discard)
+
+
+_LOOKING: set[asyncio.Task[None]] = set()
+
+
+async def _look(world: World, stored: StoredWorkspace) -> None:
+    try:
+        await end_if_over(world, stored)
+    except HubError as error:
+        log.info("Whether a session is over is asked again later: %s", error)
+
+
+def _names_a_user(event: StoredEvent) -> bool:
+    return event.principal is not None and event.principal.kind is PrincipalKind.USER
+
+
+def _event(kind: str, body: AccessEvent) -> str:
+    return f"event: {kind}\nid: {body.revision}\ndata: {body.model_dump_json()}\n\n"

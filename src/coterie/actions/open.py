@@ -1,0 +1,108 @@
+"""Open a workspace: make sure that its server runs and that the person is let through, and tell how it goes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from urllib.parse import quote, urljoin
+
+from coterie.actions.bell import heard
+from coterie.actions.sight import see
+from coterie.actions.world import World
+from coterie.hubapi import HubServer
+from coterie.policy import Act, Person, Principal, PrincipalKind
+from coterie.store import EntryState, StoredWorkspace
+from coterie.wire.bodies import Opened, Progress
+from coterie.wire.events import EventKind
+
+#: How long an open of a running server waits for the Hub's share before it answers "starting" (seconds).
+_LET_IN_WITHIN = 5.0
+#: How long after the Hub calls a server ready its gate may take to report (seconds).
+_REPORT_WITHIN = 60.0
+
+
+async def open_workspace(world: World, actor: Person, workspace: str) -> Opened:
+    """Start the server unless it runs, and have *actor* let through the Hub. Calling it twice does no harm."""
+    stored = await _want_in(world, actor, workspace)
+    user = await world.hub.find_user(stored.account)
+    if user is None:
+        await world.hub.create_user(stored.account)
+    server = None if user is None else user.server
+    if server is not None and server.ready and await _is_let_in(world, stored, actor, within=_LET_IN_WITHIN):
+        return _opened(world, workspace, "running", _lab_url(world, server))
+    if server is None:
+        world.on_their_way[stored.id] = "starting"
+        await world.hub.start_server(stored.account)
+    return _opened(world, workspace, "starting", None)
+
+
+async def follow_progress(world: World, actor: Person, workspace: str) -> AsyncIterator[Progress]:
+    """How the start goes, up to a last step that is ``ready`` with the address, or ``failed``. For whoever may open."""
+    async with world.store.reading() as tx:
+        stored = (await see(world, tx, actor, workspace, Act.OPEN)).stored
+    async for step in world.hub.follow_progress(stored.account):
+        if step.get("failed"):
+            world.on_their_way.pop(stored.id, None)
+            yield Progress(progress=100, message="The server could not start.", failed=True)
+            return
+        if not step.get("ready"):
+            # The last tenth is for what comes after the Hub's own "ready".
+            percent = min(90, max(0, int(step.get("progress", 0)) * 9 // 10))
+            yield Progress(progress=percent, message=str(step.get("message", "")))
+    yield Progress(progress=95, message="Letting you in")
+    user = await world.hub.find_user(stored.account)
+    if user is None or user.server is None or not user.server.ready:
+        yield Progress(progress=100, message="The server is not running.", failed=True)
+    elif await _is_let_in(world, stored, actor, within=_REPORT_WITHIN):
+        yield Progress(progress=100, message="Ready", ready=True, url=_lab_url(world, user.server))
+    else:
+        yield Progress(progress=100, message="The server runs but does not answer Coterie.", failed=True)
+
+
+async def _want_in(world: World, actor: Person, workspace: str) -> StoredWorkspace:
+    """Note that *actor* waits to be let through; the consumer of the outbox does the rest."""
+    if workspace == f"~{actor.name}":
+        async with world.store.writing() as tx:
+            await tx.see_home(actor.id, actor.name, world.now())
+    async with world.store.writing() as tx:
+        sight = await see(world, tx, actor, workspace, Act.OPEN)
+        if not _owns_account(sight.stored, actor):
+            await tx.want_entry(sight.id, actor.id, world.now())
+            await tx.append_event(sight.id, EventKind.OPENED, Principal(PrincipalKind.USER, actor.id), world.now())
+    return sight.stored
+
+
+async def _is_let_in(world: World, stored: StoredWorkspace, actor: Person, *, within: float) -> bool:
+    """Whether the gate has reported and the Hub lets *actor* through, waiting for it at most *within* seconds."""
+    try:
+        async with asyncio.timeout(within):
+            while True:
+                ticket = world.entry_bell.ticket()
+                async with world.store.reading() as tx:
+                    current = await tx.find_workspace_by_account(stored.account)
+                    entries = {
+                        entry.person_id
+                        for entry in await tx.list_entries(stored.id)
+                        if entry.state is EntryState.ADMITTED
+                    }
+                is_through = _owns_account(stored, actor) or actor.id in entries
+                if current is not None and current.session_reported and is_through:
+                    return True
+                await heard(ticket, within=1.0)
+    except TimeoutError:
+        return False
+
+
+def _owns_account(stored: StoredWorkspace, actor: Person) -> bool:
+    """A home's owner needs no share of their own server."""
+    return stored.is_home and stored.account == actor.name
+
+
+def _lab_url(world: World, server: HubServer) -> str:
+    base = server.full_url or urljoin(world.hub_url, server.url)
+    return f"{base.rstrip('/')}/lab"
+
+
+def _opened(world: World, workspace: str, state: str, url: str | None) -> Opened:
+    progress = f"{world.service_url}api/v1/workspaces/{quote(workspace, safe='~')}/progress"
+    return Opened.model_validate({"state": state, "url": url, "progress_url": progress})

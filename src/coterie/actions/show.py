@@ -1,0 +1,75 @@
+"""Turns what is stored and decided into the bodies that the API and the pages show."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from coterie import policy
+from coterie.actions.world import World
+from coterie.store import StoredGrant, StoredPerson, StoredWorkspace
+from coterie.wire import bodies
+
+
+def reasons(decision: policy.Decision) -> list[bodies.Reason]:
+    """Why somebody has access, strongest first."""
+    return [
+        bodies.Reason.model_validate(
+            {
+                "role": reason.role.word,
+                "through": reason.through.value,
+                "name": reason.name,
+                "until": reason.until,
+                "sentence": reason.sentence,
+            }
+        )
+        for reason in decision.reasons
+    ]
+
+
+def workspace(
+    world: World, stored: StoredWorkspace, decision: policy.Allow, *, creator: str, favourite: bool
+) -> bodies.WorkspaceDetail:
+    """A workspace as somebody with *decision* sees it; *creator* is a name."""
+    return bodies.WorkspaceDetail.model_validate(
+        {
+            "id": stored.public_id,
+            "name": stored.name,
+            "role": decision.role.word,
+            "general_access": stored.general_access.value,
+            "creator": creator,
+            "favourite": favourite,
+            "archived": stored.archived_at is not None,
+            "server": server_state(world, stored),
+            "created_at": stored.created_at,
+            "reasons": reasons(decision),
+        }
+    )
+
+
+def server_state(world: World, stored: StoredWorkspace) -> bodies.ServerState:
+    """Where the workspace's server is: a gate that has reported runs; else what was asked for last, if anything was."""
+    on_its_way = world.on_their_way.get(stored.id)
+    if stored.session_reported:
+        return "stopping" if on_its_way == "stopping" else "running"
+    return "starting" if on_its_way == "starting" else "stopped"
+
+
+def grant(stored: StoredGrant, people: Mapping[str, StoredPerson]) -> bodies.Grant:
+    """A stored grant with the names of *people* in place of their ids."""
+    by = people.get(stored.created_by)
+    return bodies.Grant.model_validate(
+        {
+            "kind": stored.principal.kind.value,
+            "name": principal_name(stored.principal, people),
+            "role": stored.role.word,
+            "since": stored.created_at,
+            "by": by.name if by else None,
+            "expires_at": stored.expires_at,
+            "source": stored.source,
+        }
+    )
+
+
+def principal_name(principal: policy.Principal, people: Mapping[str, StoredPerson]) -> str:
+    """What people call *principal*: a user by the current name."""
+    return people[principal.key].name if principal.kind is policy.PrincipalKind.USER else principal.key

@@ -1,0 +1,34 @@
+"""What every act works on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from coterie.actions.bell import Bell
+from coterie.actions.people import People
+from coterie.hubapi import Directory, Hub
+from coterie.store import Store
+from coterie.wire.bodies import ServerState
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """The store, the Hub and the clock, and the bells that say when there is news.
+
+    *service_url* and *hub_url* are the addresses that browsers use, both ending in ``/``. *on_their_way* holds the
+    servers, by workspace id, that were asked to start or stop a moment ago. *outbox_bell* rings after a commit that
+    wrote an event, *entry_bell* after somebody was let through the Hub or kept out.
+    """
+
+    store: Store
+    hub: Hub
+    directory: Directory
+    people: People
+    now: Callable[[], datetime]
+    service_url: str
+    hub_url: str
+    outbox_bell: Bell = field(default_factory=Bell)
+    entry_bell: Bell = field(default_factory=Bell)
+    on_their_way: dict[str, ServerState] = field(default_factory=dict)
