@@ -1,0 +1,11 @@
+"""The API at ``api/v1``: each route names who calls, calls one act, and answers with its body."""
+
+from fastapi import APIRouter
+
+from coterie.service.api import access, grants, health, me, principals, servers, workspaces
+
+router = APIRouter(prefix="/api/v1")
+for part in (me, workspaces, grants, access, principals, servers, health):
+    router.include_router(part.router)
+
+__all__ = ["router"]

@@ -1,0 +1,77 @@
+"""What a server asks about itself, with its own token: never about another, and nothing it could change."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import StreamingResponse
+
+from coterie.actions.errors import unknown_workspace
+from coterie.actions.explain import decide_for_server
+from coterie.actions.follow import follow_events
+from coterie.actions.sessions import report_session
+from coterie.actions.world import World
+from coterie.service.dependencies import InWorld
+from coterie.service.sign_in import CallingServer
+from coterie.service.tokens import Tokens
+from coterie.store import StoredWorkspace
+from coterie.wire.bodies import ServerDecision, ServerFacts
+from coterie.wire.names import is_reserved
+
+router = APIRouter(tags=["servers"], prefix="/server")
+
+Session = Annotated[str, Query(pattern=re.compile(r"^[A-Za-z0-9_-]{8,64}$"), description="The id of this run.")]
+
+
+@router.get("")
+async def read_facts(world: InWorld, account: CallingServer) -> ServerFacts:
+    """Which workspace or home this server runs."""
+    stored = await _workspace(world, account)
+    name = f"~{stored.account}" if stored.is_home else stored.id
+    return ServerFacts(workspace=name, name=stored.name, page_url=f"{world.service_url}w/{name}")
+
+
+@router.get("/decisions/{name}")
+async def read_decision(world: InWorld, account: CallingServer, name: str) -> ServerDecision:
+    """What the person called `name` may do here now."""
+    return await decide_for_server(world, await _workspace(world, account), name)
+
+
+@router.get(
+    "/events",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {}}, "description": "`access` and `alive` events."}},
+)
+async def read_events(
+    request: Request, world: InWorld, account: CallingServer, session: Session, after: int | None = None
+) -> StreamingResponse:
+    """Whose access to look at again, as server-sent events, from the revision `after` on (default: from now).
+    Following it is how the gate reports that it is up in `session`."""
+    stored = await _workspace(world, account)
+    await report_session(world, stored, session)
+    tokens: Tokens = request.app.state.tokens
+    token = request.headers["Authorization"].partition(" ")[2].strip()
+
+    async def is_still_there() -> bool:
+        return await tokens.server_behind(token) == account
+
+    events: AsyncIterator[str] = follow_events(world, stored, after=after, is_still_there=is_still_there)
+    return StreamingResponse(events, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
+
+
+async def _workspace(world: World, account: str) -> StoredWorkspace:
+    """The workspace of *account*, a person's home being made known the first time it is seen."""
+    async with world.store.reading() as tx:
+        stored = await tx.find_workspace_by_account(account)
+    if is_reserved(account):
+        if stored is None:
+            raise unknown_workspace()
+        return stored
+    owner = await world.people.find(account)
+    if owner is None:
+        raise unknown_workspace()
+    async with world.store.writing() as tx:
+        return await tx.see_home(owner.id, account, world.now())

@@ -1,0 +1,104 @@
+"""Workspaces: the sidebar's list, one of them, and what is done with it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+from fastapi.responses import StreamingResponse
+
+from coterie.actions.change import change_workspace, delete_workspace, set_favourite
+from coterie.actions.create import create_workspace
+from coterie.actions.listing import get_workspace, list_workspaces
+from coterie.actions.open import follow_progress, open_workspace
+from coterie.actions.stop import stop_workspace
+from coterie.service.dependencies import InWorld
+from coterie.service.sign_in import Caller
+from coterie.wire.bodies import NewWorkspace, Opened, Page, Progress, Workspace, WorkspaceChange, WorkspaceDetail
+
+router = APIRouter(tags=["workspaces"])
+
+Limit = Annotated[int, Query(ge=1, le=500, description="At most so many items.")]
+
+
+@router.get("/workspaces")
+async def read_workspaces(
+    world: InWorld, caller: Caller, cursor: str | None = None, limit: Limit = 100
+) -> Page[Workspace]:
+    """The workspaces you have: created by you, shared with you by name, right or group, and Global ones. Newest
+    first."""
+    return await list_workspaces(world, caller, after=cursor, limit=limit)
+
+
+@router.post("/workspaces", status_code=201)
+async def add_workspace(world: InWorld, caller: Caller, new: NewWorkspace) -> WorkspaceDetail:
+    """Create a workspace; you are its Creator."""
+    return await create_workspace(world, caller, new.name)
+
+
+@router.get("/workspaces/{workspace}")
+async def read_workspace(world: InWorld, caller: Caller, workspace: str) -> WorkspaceDetail:
+    """One workspace with your role and the reasons for it."""
+    return await get_workspace(world, caller, workspace)
+
+
+@router.patch("/workspaces/{workspace}")
+async def patch_workspace(world: InWorld, caller: Caller, workspace: str, change: WorkspaceChange) -> WorkspaceDetail:
+    """Change the name or put it into the archive (Editor and up), or the general access (Co-owner and up; Global by
+    administrators alone). All of it happens or nothing."""
+    return await change_workspace(world, caller, workspace, change)
+
+
+@router.delete("/workspaces/{workspace}", status_code=204)
+async def remove_workspace(world: InWorld, caller: Caller, workspace: str) -> Response:
+    """Stop the server and remove the workspace (Co-owner and up)."""
+    await delete_workspace(world, caller, workspace)
+    return Response(status_code=204)
+
+
+@router.put("/workspaces/{workspace}/favourite", status_code=204)
+async def mark_favourite(world: InWorld, caller: Caller, workspace: str) -> Response:
+    """Mark the workspace as a favourite of yours."""
+    await set_favourite(world, caller, workspace, True)
+    return Response(status_code=204)
+
+
+@router.delete("/workspaces/{workspace}/favourite", status_code=204)
+async def unmark_favourite(world: InWorld, caller: Caller, workspace: str) -> Response:
+    """Take your mark off."""
+    await set_favourite(world, caller, workspace, False)
+    return Response(status_code=204)
+
+
+@router.post("/workspaces/{workspace}/open")
+async def open_(world: InWorld, caller: Caller, workspace: str) -> Opened:
+    """Make sure that the server runs and that you can get in. Follow `progress_url` until it is ready."""
+    return await open_workspace(world, caller, workspace)
+
+
+@router.post("/workspaces/{workspace}/stop", status_code=202)
+async def stop(world: InWorld, caller: Caller, workspace: str) -> Response:
+    """Stop the server (Editor and up; of a home its owner alone)."""
+    await stop_workspace(world, caller, workspace)
+    return Response(status_code=202)
+
+
+@router.get(
+    "/workspaces/{workspace}/progress",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/event-stream": {}}, "description": "One `Progress` object per event."}},
+)
+async def progress(world: InWorld, caller: Caller, workspace: str) -> StreamingResponse:
+    """How the start goes, as server-sent events; the last one is `ready` with the address, or `failed`."""
+    steps = follow_progress(world, caller, workspace)
+    first = await anext(steps)  # a refusal is raised here, while it can still be an answer of its own
+    return StreamingResponse(
+        _event_stream(first, steps), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
+    )
+
+
+async def _event_stream(first: Progress, following: AsyncIterator[Progress]) -> AsyncIterator[str]:
+    yield f"data: {first.model_dump_json()}\n\n"
+    async for step in following:
+        yield f"data: {step.model_dump_json()}\n\n"

@@ -1,0 +1,100 @@
+"""The application: routes, errors and headers put together around a world."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+
+from fastapi import FastAPI, Request
+from fastapi.responses import Response
+from starlette.middleware import Middleware
+
+from coterie import __version__
+from coterie.actions.admit import keep_shares_in_step
+from coterie.actions.people import People
+from coterie.actions.world import World
+from coterie.hubapi import Directory, Hub
+from coterie.service import api, pages, problems, sign_in
+from coterie.service.headers import SecurityHeaders
+from coterie.service.settings import SERVICE_ROLE, Settings
+from coterie.service.tokens import Tokens
+from coterie.store import Store
+
+log = logging.getLogger(__name__)
+
+_DESCRIPTION = """
+Shared workspaces for JupyterHub. Sign in with a token of the Hub: `Authorization: Bearer <token>`. Errors are problem
+documents (RFC 9457), times RFC 3339 in UTC, lists `{"items": [...], "next": cursor-or-null}`.
+"""
+
+
+def make_world(settings: Settings) -> World:
+    """The world that *settings* describe: its database and its Hub."""
+    store = Store(settings.database_url)
+    hub = Hub(settings.hub_api_url, settings.api_token)
+    directory = Directory(hub, site_administrators=settings.site_administrators, own_roles=[SERVICE_ROLE])
+    world = World(
+        store=store,
+        hub=hub,
+        directory=directory,
+        people=People(store, directory),
+        now=lambda: datetime.now(UTC),
+        service_url=settings.public_url,
+        hub_url=settings.hub_url,
+    )
+    store.on_append(world.outbox_bell.ring)
+    return world
+
+
+def create_app(settings: Settings, world: World) -> FastAPI:
+    """The service as an ASGI application. Its lifespan brings the database up to date and runs the outbox's
+    consumer."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await world.store.migrate()
+        consumer = asyncio.create_task(keep_shares_in_step(world), name="outbox consumer")
+        consumer.add_done_callback(_say_why)
+        try:
+            yield
+        finally:
+            consumer.cancel()
+            with suppress(asyncio.CancelledError):
+                await consumer
+            await world.hub.close()
+            await world.store.close()
+
+    prefix = settings.prefix.rstrip("/")
+    app = FastAPI(
+        title="Coterie",
+        version=__version__,
+        description=_DESCRIPTION,
+        lifespan=lifespan,
+        openapi_url=f"{prefix}/api/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        middleware=[Middleware(SecurityHeaders, settings=settings)],
+    )
+    app.state.world = world
+    app.state.settings = settings
+    app.state.tokens = Tokens(world.hub)
+    problems.install(app, settings)
+
+    async def on_sign_in_first(request: Request, _: Exception) -> Response:
+        return sign_in.sign_in_redirect(request, settings)
+
+    app.add_exception_handler(sign_in.SignInFirst, on_sign_in_first)
+    app.include_router(api.router, prefix=prefix)
+    app.include_router(sign_in.router, prefix=prefix)
+    app.include_router(pages.router, prefix=prefix)
+    app.mount(f"{prefix}/static", pages.static_app())
+    return app
+
+
+def _say_why(consumer: asyncio.Task[None]) -> None:
+    if not consumer.cancelled() and consumer.exception() is not None:
+        log.critical("The outbox is no longer followed.", exc_info=consumer.exception())

@@ -1,0 +1,103 @@
+"""Errors as answers: the one place that knows which status belongs to which problem."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
+from starlette.exceptions import HTTPException
+
+from coterie.actions.errors import Refused
+from coterie.hubapi import HubError
+from coterie.service.pages.problems import render_problem
+from coterie.service.settings import Settings
+from coterie.wire.problems import Problem, ProblemCode
+
+log = logging.getLogger(__name__)
+
+MEDIA_TYPE = "application/problem+json"
+
+PROBLEMS: dict[ProblemCode, tuple[int, str]] = {
+    ProblemCode.SIGN_IN_NEEDED: (401, "Sign-in needed"),
+    ProblemCode.NOT_A_PERSON: (403, "Not for this token"),
+    ProblemCode.FORGED_REQUEST: (403, "Not sent by a page of ours"),
+    ProblemCode.WORKSPACE_NOT_FOUND: (404, "No such workspace"),
+    ProblemCode.NOT_FOUND: (404, "Not found"),
+    ProblemCode.METHOD_NOT_ALLOWED: (405, "Method not allowed"),
+    ProblemCode.ROLE_TOO_WEAK: (403, "Not with this role"),
+    ProblemCode.CREATOR_IS_FIXED: (403, "The Creator stays"),
+    ProblemCode.ROLE_NOT_GRANTABLE: (403, "This role cannot be given"),
+    ProblemCode.PRINCIPAL_NOT_AVAILABLE: (404, "Nobody to share with"),
+    ProblemCode.ADMINISTRATORS_ONLY: (403, "For administrators only"),
+    ProblemCode.INVALID_INPUT: (422, "Invalid input"),
+    ProblemCode.CONFLICT: (409, "Changed meanwhile"),
+    ProblemCode.HUB_UNAVAILABLE: (503, "The Hub does not answer"),
+    ProblemCode.INTERNAL_ERROR: (500, "Internal error"),
+}
+
+_BY_STATUS = {
+    401: ProblemCode.SIGN_IN_NEEDED,
+    404: ProblemCode.NOT_FOUND,
+    405: ProblemCode.METHOD_NOT_ALLOWED,
+}
+
+
+def problem(code: ProblemCode, detail: str) -> Problem:
+    """The document for *code*."""
+    status, title = PROBLEMS[code]
+    return Problem(type="about:blank", title=title, status=status, detail=detail, code=code)
+
+
+def install(app: FastAPI, settings: Settings) -> None:
+    """Answer every error of *app* with a problem document: JSON below ``api/``, a page elsewhere."""
+    api = f"{settings.prefix}api/"
+
+    def answer(request: Request, code: ProblemCode, detail: str) -> Response:
+        document = problem(code, detail)
+        if not request.url.path.startswith(api):
+            return render_problem(request, document)
+        headers = {"WWW-Authenticate": "Bearer"} if document.status == 401 else None
+        return JSONResponse(document.model_dump(mode="json"), document.status, headers, media_type=MEDIA_TYPE)
+
+    async def on_refused(request: Request, error: Exception) -> Response:
+        assert isinstance(error, Refused)  # noqa: S101  (registered for it alone)
+        return answer(request, error.code, error.detail)
+
+    async def on_invalid(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101
+        return answer(request, ProblemCode.INVALID_INPUT, _first(error.errors()))
+
+    async def on_http(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101
+        code = _BY_STATUS.get(error.status_code, ProblemCode.INVALID_INPUT)
+        return answer(request, code, "There is nothing at this address." if code.value == "not-found" else error.detail)
+
+    async def on_hub(request: Request, error: Exception) -> Response:
+        log.warning("A request failed because of the Hub: %s", error)
+        return answer(request, ProblemCode.HUB_UNAVAILABLE, "JupyterHub does not answer as it should. Try again soon.")
+
+    async def on_unknown(request: Request, error: Exception) -> Response:
+        number = secrets.token_hex(4)
+        log.error("Internal error %s at %s", number, request.url.path, exc_info=error)
+        return answer(
+            request, ProblemCode.INTERNAL_ERROR, f"Something broke. The log has it under the number {number}."
+        )
+
+    app.add_exception_handler(Refused, on_refused)
+    app.add_exception_handler(RequestValidationError, on_invalid)
+    app.add_exception_handler(HTTPException, on_http)
+    app.add_exception_handler(HubError, on_hub)
+    app.add_exception_handler(Exception, on_unknown)
+
+
+def _first(errors: Sequence[Any]) -> str:
+    """The first thing that is wrong, without repeating what was sent."""
+    error = errors[0]
+    place = ".".join(str(part) for part in error["loc"] if part not in ("body", "path", "query"))
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return f"{place}: {message}" if place else message
