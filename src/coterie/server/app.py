@@ -1,0 +1,85 @@
+"""The server's application: JupyterHub's own, with Coterie's classes above whatever a file or an option says."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import Any
+
+from jupyter_server.utils import url_path_join
+from jupyterhub.singleuser.extension import JupyterHubSingleUser
+
+from coterie.client import ServiceClient
+from coterie.server.connections import Connections
+from coterie.server.decisions import Decisions
+from coterie.server.follower import Follower
+from coterie.server.gate import Gate
+from coterie.server.identity import CoterieIdentityProvider
+from coterie.server.live import LiveHandler
+from coterie.server.place import Place
+from coterie.server.secrets import forget_environment
+
+#: For how long a server that hears nothing from the service goes on with what it knows (seconds).
+DEFAULT_LEASE = 60.0
+
+
+class CoterieServer(JupyterHubSingleUser):
+    """A workspace's or a home's server."""
+
+    name = app_namespace = "coterie-singleuser"
+
+    @classmethod
+    def get_extension_package(cls) -> str:
+        """The package that jupyter-server loads, and asks for its extension points."""
+        return "coterie.server"
+
+    def load_config_file(self) -> None:
+        """Set what must hold here, after and so above the Hub's settings, files and options."""
+        super().load_config_file()
+        config = self.config
+        config.ServerApp.identity_provider_class = CoterieIdentityProvider
+        config.ServerApp.contents_manager_class = "coterie.server.contents.WorkspaceContents"
+        config.ServerApp.kernel_spec_manager_class = "coterie.server.kernels.WorkspaceKernelSpecs"
+        config.ServerApp.jpserver_extensions = {"coterie.server.rooms": True, "jupyter_server_fileid": True}
+        config.WorkspaceKernelSpecs.environment = os.environ.get("COTERIE_ENVIRONMENT", "")
+        config.KernelManager.transport = (
+            "ipc"  # sockets in a private folder instead of ports that everybody can listen on
+        )
+        config.LabApp.extension_manager = "readonly"
+        config.LabApp.news_url = None
+        config.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"
+        self.serverapp.update_config(config)
+
+    def initialize(self, args: Any = None) -> None:
+        """Put the gate in place before anything is served."""
+        super().initialize(args)
+        server = self.serverapp
+        place = Place.from_environment()
+        identity_provider = server.identity_provider
+        identity_provider.place = place
+        client = ServiceClient(place.service_url, self.hub_auth.api_token)
+        lease = float(os.environ.get("COTERIE_LEASE", DEFAULT_LEASE))
+        decisions = Decisions(client.decide, owner=place.owner, lease=lease)
+        connections = Connections()
+        live = url_path_join(server.base_url, "coterie", "live")
+        server.web_app.add_handlers(".*$", [(live, LiveHandler)])
+        Gate(identity_provider, decisions, connections, place).install(server.web_app)
+        self._follower = Follower(
+            client,
+            decisions,
+            connections,
+            session=place.session,
+            lease=lease,
+            on_change=identity_provider.hub_auth.cache.clear,
+        )
+        forget_environment(self.hub_auth, identity_provider.hub_auth)
+
+        async def start_following() -> None:
+            self._following = asyncio.create_task(self._follower.run(), name="follow the service")
+
+        server.io_loop.run_sync(start_following)
+
+    async def stop_extension(self) -> None:
+        """Stop following the service."""
+        self._following.cancel()
+        await super().stop_extension()

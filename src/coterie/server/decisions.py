@@ -1,0 +1,109 @@
+"""The service's decisions, kept for a moment: at most until their ``until``, an event, or ten seconds have passed.
+
+While the service cannot be reached, what is known goes on counting until the lease ends; after that nobody is let in
+but the owner of a home, whose access no grant gave.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from coterie.client import ServiceRefused, ServiceUnreachable
+from coterie.policy import Person, Role, Workspace, decide
+from coterie.server.access import Access
+from coterie.wire.bodies import ServerDecision
+
+#: For how long a decision is not asked for again without an event (seconds): groups and rights change silently.
+FRESH_FOR = 10.0
+
+
+class Undecided(Exception):
+    """The service cannot be asked, and what was known is too old to count."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    access: Access | None
+    at: float
+
+
+class Decisions:
+    """What each person may do here. *ask* is the service's answer for one Hub name, *owner* a home's owner."""
+
+    def __init__(
+        self,
+        ask: Callable[[str], Awaitable[ServerDecision]],
+        *,
+        owner: str | None,
+        lease: float,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._ask = ask
+        self._owner = owner
+        self._lease = lease
+        self._clock = clock
+        self._now = now
+        self._kept: dict[str, _Kept] = {}
+        self._generation = 0
+
+    async def get(self, name: str) -> Access | None:
+        """The access of the person called *name*, None for none. Raises Undecided."""
+        kept = self._kept.get(name)
+        if kept is not None and self._counts(kept) and self._clock() - kept.at < FRESH_FOR:
+            return kept.access
+        return await self.look_again(name)
+
+    async def look_again(self, name: str) -> Access | None:
+        """The same, asking the service whatever is kept. Raises Undecided."""
+        while True:
+            generation, asked_at = self._generation, self._clock()
+            try:
+                access = _access(await self._ask(name))
+            except (ServiceUnreachable, ServiceRefused) as error:
+                return self._without_service(name, error)
+            if generation == self._generation:
+                self._kept[name] = _Kept(access, asked_at)
+                return access
+            # An event came while the question was on its way: the answer may be older than the change.
+
+    def forget(self, name: str | None) -> None:
+        """Keep nothing about *name* (None: about anybody) any longer, answers that are on their way included."""
+        self._generation += 1
+        if name is None:
+            self._kept.clear()
+        else:
+            self._kept.pop(name, None)
+
+    def is_due(self, name: str) -> bool:
+        """Whether what is kept about *name* is too old to go on without asking."""
+        kept = self._kept.get(name)
+        return kept is None or not self._counts(kept) or self._clock() - kept.at >= FRESH_FOR
+
+    def _counts(self, kept: _Kept) -> bool:
+        return kept.access is None or kept.access.until is None or self._now() < kept.access.until
+
+    def _without_service(self, name: str, error: Exception) -> Access | None:
+        if name == self._owner:
+            return _owner_access(name, self._now())
+        kept = self._kept.get(name)
+        if kept is None or not self._counts(kept) or self._clock() - kept.at >= self._lease:
+            raise Undecided from error
+        return kept.access
+
+
+def _access(decision: ServerDecision) -> Access | None:
+    if decision.role is None:
+        return None
+    return Access(decision.person, decision.name, Role.parse(decision.role), tuple(decision.reasons), decision.until)
+
+
+def _owner_access(name: str, at: datetime) -> Access | None:
+    """A home's owner, decided from the one fact that holds without the service. The id is empty: nobody told it."""
+    decision = decide(Person(name, name), Workspace(creator=name, is_home=True), at=at)
+    if decision.role is None:
+        return None
+    return Access("", name, decision.role, tuple(reason.sentence for reason in decision.reasons))

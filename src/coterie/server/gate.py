@@ -1,0 +1,198 @@
+"""The gate: every request and every WebSocket of this server, whichever extension serves it, passes here first.
+
+tornado asks the application for a delegate per request, whatever the route; there each handler's class is replaced by a
+subclass whose ``prepare`` asks the gate before anything of the handler's own runs. So no route can be served that did
+not pass, and nothing (no room, no kernel) is made for somebody who may not be here.
+
+What a route needs is written in ``coterie.server.routes`` for classes of handlers, not for paths: however a path is
+spelled, the code that would run is what counts.
+"""
+
+from __future__ import annotations
+
+import html
+import json
+from typing import Any
+from urllib.parse import urlsplit
+
+from jupyter_server.base.handlers import JupyterHandler
+from jupyterhub.singleuser.extension import JupyterHubIdentityProvider
+from tornado.web import Application, HTTPError, RequestHandler
+from tornado.websocket import WebSocketHandler
+
+from coterie.server.access import Access
+from coterie.server.connections import Connections
+from coterie.server.decisions import Decisions, Undecided
+from coterie.server.place import Place
+from coterie.server.routes import ANYBODY, needed
+from coterie.wire.names import is_reserved
+from coterie.wire.problems import ProblemCode
+
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Gate:
+    """Lets each request pass or refuses it."""
+
+    def __init__(
+        self,
+        identity_provider: JupyterHubIdentityProvider,
+        decisions: Decisions,
+        connections: Connections,
+        place: Place,
+    ) -> None:
+        self._identity_provider = identity_provider
+        self._decisions = decisions
+        self.connections = connections
+        self._place = place
+
+    def install(self, application: Application) -> None:
+        """Put the gate in front of every handler of *application*, those that are added later included."""
+        original = application.get_handler_delegate
+        classes: dict[type[RequestHandler], type[RequestHandler]] = {}
+
+        def guarded(request: Any, target_class: type[RequestHandler], *args: Any, **kwargs: Any) -> Any:
+            if target_class not in classes:
+                classes[target_class] = _guarded(target_class, self)
+            return original(request, classes[target_class], *args, **kwargs)
+
+        application.get_handler_delegate = guarded  # type: ignore[method-assign]
+
+    async def check(self, handler: RequestHandler, handler_class: type[RequestHandler]) -> None:
+        """Set ``coterie_access`` on *handler*, or finish it with a refusal. A WebSocket is registered when it may go
+        on."""
+        if isinstance(handler, WebSocketHandler) and not _is_own_origin(handler):
+            return _refuse(handler, 403, ProblemCode.FORGED_REQUEST, "This page may not connect here.")
+        need = needed(handler_class, handler.request)
+        if need is ANYBODY:
+            return None
+        name = await self._name(handler)
+        if name is None:
+            return self._ask_to_sign_in(handler)
+        try:
+            access = await self._decisions.get(name)
+        except Undecided:
+            detail = "Whether you may be here cannot be checked at the moment. Try again soon."
+            return _refuse(handler, 503, ProblemCode.HUB_UNAVAILABLE, detail)
+        if access is None:
+            return self._refuse_stranger(handler)
+        if not access.allows(need):
+            detail = f"This needs the role {need.title} here; you are {access.role.title}."
+            return _refuse(handler, 403, ProblemCode.ROLE_TOO_WEAK, detail)
+        handler.coterie_access = access  # type: ignore[attr-defined]
+        if not isinstance(handler, JupyterHandler) and handler.request.method not in _SAFE_METHODS:
+            handler.check_xsrf_cookie()  # a JupyterHandler does so itself
+        if isinstance(handler, WebSocketHandler):
+            self.connections.add(handler)
+        return None
+
+    async def _name(self, handler: RequestHandler) -> str | None:
+        """The Hub name of the person behind the request. The workspace's own account and the server's own token are
+        nobody: what runs here must not speak for a person."""
+        user = await self._identity_provider.get_user(handler)
+        if user is None or user.hub_user.get("kind") != "user" or is_reserved(user.username):
+            return None
+        hub_auth = self._identity_provider.hub_auth
+        if hub_auth.get_token(handler) == hub_auth.api_token:
+            return None
+        return str(user.username)
+
+    def _ask_to_sign_in(self, handler: RequestHandler) -> None:
+        """Send a browser that looks at a page to the Hub; refuse everything else."""
+        if not _is_page_view(handler) or getattr(handler, "_jupyterhub_user", None) is not None:
+            return self._refuse_stranger(handler)
+        try:
+            handler.redirect(handler.get_login_url())
+        except HTTPError:
+            # Signed in, but the Hub lets them through to this server no longer (or it is an API route).
+            return self._refuse_stranger(handler)
+        return None
+
+    def _refuse_stranger(self, handler: RequestHandler) -> None:
+        detail = "This workspace does not exist, or you have no access to it."
+        if not _is_page_view(handler):
+            return _refuse(handler, 403, ProblemCode.WORKSPACE_NOT_FOUND, detail)
+        handler.set_status(403)
+        handler.set_header("Content-Type", "text/html; charset=utf-8")
+        handler.set_header("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+        link = html.escape(self._place.public_url, quote=True)
+        handler.finish(
+            '<!doctype html><html lang="en"><meta charset="utf-8"><title>No access</title>'
+            '<meta name="color-scheme" content="light dark">'
+            f'<h1>No access</h1><p>{detail}</p><p><a href="{link}">Back to my workspaces</a></p></html>'
+        )
+        return None
+
+
+def _guarded(handler_class: type[RequestHandler], gate: Gate) -> type[RequestHandler]:
+    """A subclass of *handler_class* that asks *gate* before anything else."""
+
+    async def prepare(self: Any) -> None:
+        self.coterie_access = None
+        self.coterie_ended = None
+        await gate.check(self, handler_class)
+        if self._finished:
+            return
+        result = handler_class.prepare(self)
+        if result is not None:
+            await result
+
+    members: dict[str, Any] = {"prepare": prepare, "__module__": handler_class.__module__}
+    if issubclass(handler_class, WebSocketHandler):
+        members |= _socket_members(handler_class, gate)
+    return type(handler_class.__name__, (handler_class,), members)
+
+
+def _socket_members(handler_class: type[WebSocketHandler], gate: Gate) -> dict[str, Any]:
+    async def open_(self: Any, *args: Any, **kwargs: Any) -> None:
+        if self.coterie_ended is not None:  # between the handshake's check and now
+            self.close(self.coterie_ended.status, self.coterie_ended.reason)
+            return
+        result = handler_class.open(self, *args, **kwargs)
+        if result is not None:
+            await result
+
+    def on_message(self: Any, message: str | bytes) -> Any:
+        # tornado goes on delivering frames for seconds after a close that the client ignores.
+        return None if self.coterie_ended is not None else handler_class.on_message(self, message)
+
+    def on_close(self: Any) -> None:
+        gate.connections.discard(self)
+        handler_class.on_close(self)
+
+    return {"open": open_, "on_message": on_message, "on_close": on_close}
+
+
+def _is_own_origin(handler: WebSocketHandler) -> bool:
+    """Whether a WebSocket was opened by a page of this very origin, or by a program that sends a token and no Origin.
+
+    Cookies travel from every origin of the site, so that without this any workspace's page could open the sockets of
+    another as the person who looks at it.
+    """
+    origin = handler.request.headers.get("Origin")
+    if origin is None:
+        return "Authorization" in handler.request.headers
+    return urlsplit(origin).netloc.lower() == handler.request.headers.get("Host", "").lower()
+
+
+def _is_page_view(handler: RequestHandler) -> bool:
+    accepts = handler.request.headers.get("Accept", "")
+    return (
+        handler.request.method in ("GET", "HEAD")
+        and "text/html" in accepts
+        and not isinstance(handler, WebSocketHandler)
+    )
+
+
+def _refuse(handler: RequestHandler, status: int, code: ProblemCode, detail: str) -> None:
+    """Finish with a problem document. JupyterLab reads ``message``."""
+    handler.set_status(status)
+    handler.set_header("Content-Type", "application/problem+json")
+    body = {"type": "about:blank", "title": "Refused", "status": status, "detail": detail, "code": code}
+    handler.finish(json.dumps(body | {"message": detail}))
+
+
+def access_of(handler: Any) -> Access | None:
+    """What the gate found for the person behind *handler*, None on routes that are anybody's."""
+    access: Access | None = getattr(handler, "coterie_access", None)
+    return access

@@ -1,0 +1,67 @@
+"""Who the Hub says is calling, and what the page in their browser is told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from jupyter_server.base.handlers import JupyterHandler
+from jupyterhub.singleuser.extension import JupyterHubIdentityProvider
+
+from coterie.policy import Role
+from coterie.server.gate import access_of
+from coterie.server.place import Place
+
+#: Plugins of the collaboration front end whose servers' side is not ours.
+OFF_FOR_EVERYBODY = (
+    "@jupyter/collaboration-extension:sharedLink",
+    "@jupyter/docprovider-extension:statusBarTimeline",
+    "@jupyter/docprovider-extension:forkManager",
+)
+
+#: Plugins that would only offer a Viewer what the gate refuses.
+OFF_FOR_VIEWERS = (
+    "@jupyterlab/launcher-extension",
+    "@jupyterlab/terminal-extension",
+    "@jupyterlab/extensionmanager-extension",
+    "@jupyterlab/pluginmanager-extension",
+    "@jupyterlab/running-extension",
+    "@jupyterlab/debugger-extension",
+    "@jupyterlab/console-extension",
+    "@jupyterlab/lsp-extension",
+)
+
+
+class CoterieIdentityProvider(JupyterHubIdentityProvider):
+    """JupyterHub's identity provider, telling the page the person's role.
+
+    ``place`` is set by the server application before the first request.
+    """
+
+    place: Place
+
+    @property
+    def token(self) -> str:
+        """None: with a token of its own a Jupyter server writes it, readable for kernels, into its runtime folder."""
+        return ""
+
+    def page_config_hook(self, handler: JupyterHandler, page_config: dict[str, Any]) -> dict[str, Any]:
+        """Add what ``lab`` needs. Works on a copy: the dictionary is shared by everybody's requests, and what it is
+        given here is one person's."""
+        config: dict[str, Any] = super().page_config_hook(handler, dict(page_config))
+        access = access_of(handler)
+        if access is None:
+            return config
+        is_viewer = not access.allows(Role.EDITOR)
+        config |= {
+            "coterieRole": access.role.word,
+            "coterieWorkspace": self.place.workspace,
+            "coterieWorkspaceName": self.place.name,
+            "coterieServiceUrl": self.place.public_url,
+            "coterieShareUrl": self.place.share_url,
+            "disabledExtensions": [
+                *config.get("disabledExtensions", []),
+                *OFF_FOR_EVERYBODY,
+                *(OFF_FOR_VIEWERS if is_viewer else ()),
+            ],
+        }
+        return config
