@@ -1,0 +1,35 @@
+"""What Coterie remembers: tables, queries, migrations and the outbox, on SQLite or PostgreSQL.
+
+A *transaction* is one unit of reading or of change; a *revision* is the number of an event in the outbox. Nothing here
+decides who may do what, and no driver's error leaves this package.
+"""
+
+from coterie.store.errors import Conflict, Malformed, NotFound, StoreError, Unavailable
+from coterie.store.records import (
+    EntryState,
+    ListedWorkspace,
+    StoredEntry,
+    StoredEvent,
+    StoredGrant,
+    StoredPerson,
+    StoredWorkspace,
+)
+from coterie.store.store import Store
+from coterie.store.transaction import Transaction
+
+__all__ = [
+    "Conflict",
+    "EntryState",
+    "ListedWorkspace",
+    "Malformed",
+    "NotFound",
+    "Store",
+    "StoreError",
+    "StoredEntry",
+    "StoredEvent",
+    "StoredGrant",
+    "StoredPerson",
+    "StoredWorkspace",
+    "Transaction",
+    "Unavailable",
+]

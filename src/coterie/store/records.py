@@ -1,0 +1,135 @@
+"""What the store answers: frozen values that outlive their transaction. All times are aware and in UTC."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from coterie.policy import GeneralAccess, Grant, Principal, Role, Workspace
+from coterie.store.errors import Malformed
+from coterie.store.ids import is_id
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPerson:
+    """A person. *name* and *hub_created* are the Hub's; both together make the person, *id* stands for them."""
+
+    id: str
+    name: str
+    hub_created: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoredWorkspace:
+    """A workspace or a home. *account* is its name in the Hub: of a home, its owner's.
+
+    *session* is the session that is starting or whose gate has reported (*session_reported*), None while stopped.
+    """
+
+    id: str
+    is_home: bool
+    name: str
+    account: str
+    creator_id: str
+    general_access: GeneralAccess
+    archived_at: datetime | None
+    created_at: datetime
+    session: str | None
+    session_reported: bool
+
+    @property
+    def public_id(self) -> str:
+        """What the API calls it: its id, or ``~name`` for a home."""
+        return f"~{self.account}" if self.is_home else self.id
+
+
+@dataclass(frozen=True, slots=True)
+class StoredGrant:
+    """A grant. *created_at* is since when the principal has it, *created_by* the id of who gave the role it has now."""
+
+    workspace_id: str
+    principal: Principal
+    role: Role
+    source: str
+    session: str | None
+    expires_at: datetime | None
+    created_at: datetime
+    created_by: str
+
+    @property
+    def fact(self) -> Grant:
+        """The grant as decide() weighs it."""
+        return Grant(self.principal, self.role, self.source, self.session, self.expires_at)
+
+
+class EntryState(StrEnum):
+    """How far somebody has come who opened a workspace."""
+
+    WANTED = "wanted"
+    ADMITTED = "admitted"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEntry:
+    """Somebody opened a workspace at *at* and awaits a Hub share (wanted) or holds one (admitted)."""
+
+    workspace_id: str
+    person_id: str
+    state: EntryState
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """Something happened in a workspace, which may be gone by now. *principal* None means everybody's access."""
+
+    revision: int
+    workspace_id: str
+    kind: str
+    principal: Principal | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ListedWorkspace:
+    """A workspace in one person's list. *facts* hold what reaches that person and nothing else: decide for nobody else
+    with them."""
+
+    workspace: StoredWorkspace
+    creator: StoredPerson
+    facts: Workspace
+    is_favourite: bool
+
+    @property
+    def cursor(self) -> str:
+        """Where the list goes on after this one."""
+        return Cursor(self.workspace.created_at, self.workspace.id).text
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """A place in a list of workspaces: behind the one created at *created_at* with the id *id*."""
+
+    created_at: datetime
+    id: str
+
+    @property
+    def text(self) -> str:
+        """The cursor as callers carry it; they need not understand it."""
+        plain = f"{self.id}{self.created_at.isoformat()}"
+        return base64.urlsafe_b64encode(plain.encode()).decode().rstrip("=")
+
+    @classmethod
+    def parse(cls, text: str) -> Cursor:
+        """The cursor whose text this is. Raises Malformed for any other text."""
+        try:
+            plain = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode()
+            last_id, created_at = plain[:16], datetime.fromisoformat(plain[16:])
+        except (binascii.Error, ValueError):
+            raise Malformed("This is not a cursor of a list.") from None
+        if not is_id(last_id) or created_at.tzinfo is None:
+            raise Malformed("This is not a cursor of a list.")
+        return cls(created_at, last_id)

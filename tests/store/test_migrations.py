@@ -1,0 +1,96 @@
+"""The migrations make what the code expects, on both databases."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection, inspect, text
+
+from coterie.store import Store, Unavailable
+from coterie.store.engine import open_engine, parse_url
+from coterie.store.tables import metadata
+
+
+async def test_the_migrations_and_the_tables_agree(store: Store, url: str) -> None:
+    def differences(connection: Connection) -> list[object]:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        return list(compare_metadata(context, metadata))
+
+    engine = open_engine(parse_url(url))
+    async with engine.connect() as connection:
+        found = await connection.run_sync(differences)
+    await engine.dispose()
+
+    assert found == []
+
+
+async def test_the_migrations_and_the_tables_agree_on_what_alembic_does_not_compare(store: Store, url: str) -> None:
+    """Check constraints, and what goes with what."""
+
+    def shape(connection: Connection) -> dict[str, object]:
+        inspector = inspect(connection)
+        return {
+            table: (
+                sorted((check["name"], _words(check["sqltext"])) for check in inspector.get_check_constraints(table)),
+                sorted((key["name"], key["options"].get("ondelete")) for key in inspector.get_foreign_keys(table)),
+                inspector.get_pk_constraint(table)["constrained_columns"],
+                [column["type"].compile(connection.dialect) for column in inspector.get_columns(table)],
+            )
+            for table in metadata.tables
+        }
+
+    def rebuild(connection: Connection) -> None:
+        metadata.drop_all(connection)
+        metadata.create_all(connection)
+
+    engine = open_engine(parse_url(url))
+    async with engine.begin() as connection:
+        migrated = await connection.run_sync(shape)
+        await connection.run_sync(rebuild)
+        expected = await connection.run_sync(shape)
+    await engine.dispose()
+
+    assert expected == migrated
+
+
+def _words(condition: str) -> str:
+    """A condition without what PostgreSQL adds to it when it is read back."""
+    return " ".join(condition.split())
+
+
+async def test_migrating_again_changes_nothing(store: Store) -> None:
+    async with store.writing() as tx:
+        await tx.set_position("shares", 7)
+
+    await store.migrate()
+
+    async with store.reading() as tx:
+        assert await tx.get_position("shares") == 7
+
+
+async def test_several_processes_can_migrate_at_once(url: str) -> None:
+    stores = [Store(url) for _ in range(4)]
+
+    await asyncio.gather(*(store.migrate() for store in stores))
+
+    async with stores[0].reading() as tx:
+        assert await tx.latest_revision() == 0
+    for store in stores:
+        await store.close()
+
+
+async def test_a_database_of_another_version_is_refused_and_left_alone(store: Store, url: str) -> None:
+    engine = open_engine(parse_url(url))
+    async with engine.begin() as connection:
+        await connection.execute(text("UPDATE alembic_version SET version_num = 'future'"))
+
+    with pytest.raises(Unavailable, match="another version"):
+        await store.migrate()
+
+    async with engine.connect() as connection:
+        version = (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar_one()
+    await engine.dispose()
+    assert version == "future"
