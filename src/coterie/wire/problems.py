@@ -24,6 +24,7 @@ class ProblemCode(StrEnum):
     INVALID_INPUT = "invalid-input"
     CONFLICT = "conflict"
     HUB_UNAVAILABLE = "hub-unavailable"
+    STORE_UNAVAILABLE = "store-unavailable"
     INTERNAL_ERROR = "internal-error"
 
 
