@@ -119,4 +119,6 @@ async def _settle(
     elif entry.state is EntryState.WANTED and workspace.session_reported:
         await world.hub.share(workspace.account, name)
         async with world.store.writing() as tx:
-            await tx.mark_admitted(workspace.id, entry.person_id)
+            is_wanted = await tx.mark_admitted(workspace.id, entry.person_id)
+        if not is_wanted:  # taken away while the Hub was asked
+            await world.hub.withdraw(workspace.account, name)

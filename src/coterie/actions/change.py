@@ -49,6 +49,6 @@ async def delete_workspace(world: World, actor: policy.Person, workspace: str) -
     await ensure_stopped(world, sight.stored)
     async with world.store.writing() as tx:
         sight = await see(world, tx, actor, workspace, Act.DELETE)
-        await tx.append_event(sight.id, EventKind.REMOVED, None, world.now())
         await tx.remove_workspace(sight.id)
+        await tx.append_event(sight.id, EventKind.REMOVED, None, world.now())
     await world.hub.remove_user(account)

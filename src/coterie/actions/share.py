@@ -22,8 +22,7 @@ async def list_grants(world: World, actor: Person, workspace: str) -> Page[Grant
         creator = (await tx.get_people([sight.facts.creator]))[sight.facts.creator]
         stored = await tx.list_grants(sight.id)
         people = await _people(tx, stored)
-    first = Grant(kind="user", name=creator.name, role="creator", since=sight.stored.created_at, source=policy.DIRECT)
-    return Page[Grant](items=[first, *(show.grant(grant, people) for grant in stored)])
+    return Page[Grant](items=[show.creator(sight.stored, creator), *(show.grant(grant, people) for grant in stored)])
 
 
 async def set_grant(

@@ -70,6 +70,19 @@ def grant(stored: StoredGrant, people: Mapping[str, StoredPerson]) -> bodies.Gra
     )
 
 
+def creator(stored: StoredWorkspace, person: StoredPerson) -> bodies.Grant:
+    """The Creator's own line in the list of grants, which no stored grant stands behind."""
+    return bodies.Grant.model_validate(
+        {
+            "kind": policy.PrincipalKind.USER.value,
+            "name": person.name,
+            "role": policy.Role.CREATOR.word,
+            "since": stored.created_at,
+            "source": policy.DIRECT,
+        }
+    )
+
+
 def principal_name(principal: policy.Principal, people: Mapping[str, StoredPerson]) -> str:
     """What people call *principal*: a user by the current name."""
     return people[principal.key].name if principal.kind is policy.PrincipalKind.USER else principal.key

@@ -16,6 +16,7 @@ from coterie.actions.errors import Refused
 from coterie.hubapi import HubError
 from coterie.service.pages.problems import render_problem
 from coterie.service.settings import Settings
+from coterie.store import Conflict, Malformed, NotFound, StoreError
 from coterie.wire.problems import Problem, ProblemCode
 
 log = logging.getLogger(__name__)
@@ -37,6 +38,7 @@ PROBLEMS: dict[ProblemCode, tuple[int, str]] = {
     ProblemCode.INVALID_INPUT: (422, "Invalid input"),
     ProblemCode.CONFLICT: (409, "Changed meanwhile"),
     ProblemCode.HUB_UNAVAILABLE: (503, "The Hub does not answer"),
+    ProblemCode.STORE_UNAVAILABLE: (503, "The database does not answer"),
     ProblemCode.INTERNAL_ERROR: (500, "Internal error"),
 }
 
@@ -81,6 +83,16 @@ def install(app: FastAPI, settings: Settings) -> None:
         log.warning("A request failed because of the Hub: %s", error)
         return answer(request, ProblemCode.HUB_UNAVAILABLE, "JupyterHub does not answer as it should. Try again soon.")
 
+    async def on_store(request: Request, error: Exception) -> Response:
+        log.warning("A request failed in the store: %s", error)
+        match error:
+            case Conflict() | NotFound():
+                return answer(request, ProblemCode.CONFLICT, "Somebody changed this at the same moment. Look again.")
+            case Malformed():
+                return answer(request, ProblemCode.INVALID_INPUT, str(error))
+            case _:
+                return answer(request, ProblemCode.STORE_UNAVAILABLE, "The database does not answer. Try again soon.")
+
     async def on_unknown(request: Request, error: Exception) -> Response:
         number = secrets.token_hex(4)
         log.error("Internal error %s at %s", number, request.url.path, exc_info=error)
@@ -92,6 +104,7 @@ def install(app: FastAPI, settings: Settings) -> None:
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http)
     app.add_exception_handler(HubError, on_hub)
+    app.add_exception_handler(StoreError, on_store)
     app.add_exception_handler(Exception, on_unknown)
 
 

@@ -184,7 +184,8 @@ async def _guard(request: Request, settings: Settings, token: str) -> None:
 
 def _bearer(request: Request) -> str | None:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    return token.strip() if scheme.lower() in ("bearer", "token") and token.strip() else None
+    token = token.strip()
+    return token if scheme.lower() in ("bearer", "token") and token and token.isascii() else None
 
 
 def _csrf(token: str) -> str:

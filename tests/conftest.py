@@ -1,0 +1,26 @@
+"""Fixtures that several folders of tests share: the PostgreSQL server and the demo, each started once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.demo import Demo, running_demo
+from support.postgresql import postgresql_server
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    """The demo, shared by all tests that start no demo of their own; each makes its own workspaces in it."""
+    state: Path = tmp_path_factory.mktemp("demo") / "state"
+    with running_demo(state) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def postgresql_url() -> Iterator[str]:
+    """A PostgreSQL server of the tests' own; each test makes a database of its own in it."""
+    with postgresql_server() as url:
+        yield url
