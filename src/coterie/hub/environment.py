@@ -1,0 +1,29 @@
+"""The environment variables that tell a server which workspace it runs. Pure; the same for every kind of spawner."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What a server is for: *workspace* is a workspace's id, or ``~name`` for a home; *name* is what people call it."""
+
+    workspace: str
+    name: str
+
+
+def home_of(person: str) -> Place:
+    """The place of a person's own default server."""
+    return Place(f"~{person}", f"Home of {person}")
+
+
+def server_environment(place: Place, *, session: str, service_url: str, service_public_url: str) -> dict[str, str]:
+    """What Coterie adds to a server's environment. Nothing in it is secret."""
+    return {
+        "COTERIE_WORKSPACE": place.workspace,
+        "COTERIE_WORKSPACE_NAME": place.name,
+        "COTERIE_SESSION": session,
+        "COTERIE_SERVICE_URL": service_url,
+        "COTERIE_SERVICE_PUBLIC_URL": service_public_url,
+    }

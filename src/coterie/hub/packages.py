@@ -1,0 +1,81 @@
+"""The environment of a workspace's kernels: a virtual environment of its own, laid over the deployment's packages.
+
+What people install lands here and wins; everything else, pip and ipykernel too, comes from the deployment, which the
+workspace cannot change. The deployment's packages come last on the path, so an upgrade of one of them stays here too.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+_PIP = """\
+#!/bin/sh
+exec "$(dirname "$0")/python" -m pip "$@"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """The Python that kernels run on, and the folders whose packages they see."""
+
+    python: Path
+    version: tuple[int, int]
+    packages: tuple[Path, ...]
+
+    @classmethod
+    def running(cls) -> Deployment:
+        """The interpreter that runs this, seen through its virtual environment if it is in one."""
+        # The private name is the only one there is: sys.executable is the virtual environment's own link.
+        python = getattr(sys, "_base_executable", None) or sys.executable
+        folders = dict.fromkeys(Path(sysconfig.get_path(kind)) for kind in ("purelib", "platlib"))
+        return cls(Path(python).resolve(), sys.version_info[:2], tuple(folders))
+
+
+def lay_environment(folder: Path, deployment: Deployment) -> None:
+    """Makes *folder* an environment on *deployment*, or brings one back in order after Python moved.
+
+    Safe to call at every start: installed packages stay. What it writes replaces what was there, links included, so
+    nothing outside *folder* is ever written through it.
+    """
+    major, minor = deployment.version
+    lib = folder / "lib" / f"python{major}.{minor}"
+    packages = lib / "site-packages"
+    for part in (folder, folder / "bin", folder / "lib", lib, packages):
+        _make_folder(part)
+    _link(folder / "bin" / "python", deployment.python)
+    for name in ("python3", f"python{major}.{minor}"):
+        _link(folder / "bin" / name, Path("python"))
+    _write(
+        folder / "pyvenv.cfg",
+        f"home = {deployment.python.parent}\ninclude-system-site-packages = false\nversion = {major}.{minor}\n",
+    )
+    _write(packages / "coterie-deployment.pth", "".join(f"{path}\n" for path in deployment.packages))
+    for name in ("pip", "pip3"):
+        if not (folder / "bin" / name).exists():
+            _write(folder / "bin" / name, _PIP, mode=0o755)
+
+
+def _make_folder(folder: Path) -> None:
+    if folder.is_symlink() or folder.is_file():
+        folder.unlink()
+    folder.mkdir(exist_ok=True)
+
+
+def _link(link: Path, target: Path) -> None:
+    if link.is_symlink() and link.readlink() == target:
+        return
+    link.unlink(missing_ok=True)
+    link.symlink_to(target)
+
+
+def _write(file: Path, text: str, mode: int = 0o644) -> None:
+    descriptor, fresh = tempfile.mkstemp(dir=file.parent)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+        stream.write(text)
+    Path(fresh).chmod(mode)
+    Path(fresh).replace(file)

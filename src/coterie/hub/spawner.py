@@ -1,0 +1,231 @@
+"""Spawners that start Coterie's servers.
+
+``InCoterie`` goes before any Spawner class and tells a server what it is for. ``WorkspaceSpawner`` is the whole of it
+for one machine: folders, packages and progress too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyterhub.spawner import SimpleLocalProcessSpawner, Spawner
+from traitlets import Unicode, default
+
+from coterie.client import ServiceClient, ServiceRefused, ServiceUnreachable
+from coterie.hub.environment import Place, home_of, server_environment
+from coterie.hub.folders import Folders, folders_of
+from coterie.wire.names import is_reserved
+
+
+class CannotStart(Exception):
+    """Why a server was not started, in a sentence that the Hub shows on its progress page."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.jupyterhub_message = sentence
+
+
+if TYPE_CHECKING:
+    from jupyterhub.spawner import Spawner as _AnySpawner
+else:
+    # JupyterHub refuses a subclass of Spawner without start, stop and poll, which are the business of the class behind.
+    from traitlets.config import LoggingConfigurable as _AnySpawner
+
+
+class InCoterie(_AnySpawner):
+    """Put before any Spawner class: each start is a session of its own, and the server learns its workspace."""
+
+    service_url = Unicode(help="The service as servers and the Hub reach it.").tag(config=True)
+    service_public_url = Unicode(help="The service as browsers reach it.").tag(config=True)
+
+    session = Unicode(help="The id of the session that was started last.")
+    place: Place | None = None
+
+    @default("cmd")
+    def _default_cmd(self) -> list[str]:
+        return ["python3", "-I", "-m", "coterie.server"]
+
+    @default("default_url")
+    def _default_default_url(self) -> str:
+        return "/lab"
+
+    @default("disable_user_config")
+    def _default_disable_user_config(self) -> bool:
+        # What an Editor writes into the home folder must never configure the gate's process.
+        return True
+
+    async def start(self) -> Any:
+        """Raises CannotStart where the service does not know the account or cannot be asked."""
+        self.session = secrets.token_hex(16)
+        self.place = await self._find_place()
+        await self.prepare(self.place)
+        return await super().start()
+
+    async def prepare(self, place: Place) -> None:
+        """Called at each start, before the server: make here what *place* needs. Nothing by itself."""
+
+    def get_env(self) -> dict[str, str]:
+        environment: dict[str, str] = super().get_env()
+        if self.place is not None:
+            environment |= server_environment(
+                self.place,
+                session=self.session,
+                service_url=self.service_url,
+                service_public_url=self.service_public_url,
+            )
+        return environment
+
+    async def _find_place(self) -> Place:
+        if self.name:
+            raise CannotStart("Named servers are not part of Coterie. Use your own server without a name.")
+        account: str = self.user.name
+        if not is_reserved(account):
+            return home_of(account)
+        try:
+            async with ServiceClient(self.service_url, self.api_token) as service:
+                facts = await service.facts()
+        except ServiceUnreachable as error:
+            raise CannotStart("The Coterie service cannot be asked about this workspace. Try again soon.") from error
+        except ServiceRefused as error:
+            raise CannotStart("No workspace belongs to this account.") from error
+        return Place(facts.workspace, facts.name)
+
+
+def in_coterie(spawner: type[Spawner]) -> type[Spawner]:
+    """*spawner* with InCoterie before it; its own configuration section and hooks go on working."""
+    if issubclass(spawner, InCoterie):
+        return spawner
+    return type(f"Coterie{spawner.__name__}", (InCoterie, spawner), {})
+
+
+class WorkspaceSpawner(InCoterie, SimpleLocalProcessSpawner):
+    """Runs every workspace and home as a process of the Hub's own user, in folders of its own.
+
+    The processes are not shut off from one another: what runs in one can read the files of all.
+    """
+
+    folder = Unicode(help="Absolute path below which every account's home folder is.").tag(config=True)
+    samples = Unicode(
+        "", help="Folder with one folder per workspace id: what that workspace's files start with. Empty: nothing."
+    ).tag(config=True)
+
+    def __init__(self, **traits: Any) -> None:
+        super().__init__(**traits)
+        self._runtime: Path | None = None
+        self._steps: list[dict[str, Any]] = []
+        self._step_was_added = asyncio.Event()
+
+    @default("cmd")
+    def _default_cmd(self) -> list[str]:
+        return [sys.executable, "-I", "-m", "coterie.server"]
+
+    @default("env_keep")
+    def _default_env_keep(self) -> list[str]:
+        return ["LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TZ"]
+
+    @default("interrupt_timeout")
+    def _default_interrupt_timeout(self) -> int:
+        return 5
+
+    @default("term_timeout")
+    def _default_term_timeout(self) -> int:
+        return 5
+
+    @default("poll_interval")
+    def _default_poll_interval(self) -> int:
+        return 5
+
+    @default("home_dir")
+    def _default_home_dir(self) -> str:
+        return str(self.folders.home)
+
+    @property
+    def folders(self) -> Folders:
+        """This account's folders."""
+        return folders_of(self.user.name, below=Path(self.folder))
+
+    async def start(self) -> Any:
+        self._steps = []
+        self._tell(10, "Preparing files and packages")
+        address = await super().start()
+        self._tell(60, "Waiting for JupyterLab")
+        return address
+
+    async def prepare(self, place: Place) -> None:
+        sample = Path(self.samples, place.workspace) if self.samples else None
+        await asyncio.to_thread(self.folders.prepare, sample=sample)
+        # Kernels talk over sockets in here: private, and short because a socket's path may have 107 bytes.
+        self._runtime = Path(tempfile.mkdtemp(prefix="coterie-", dir="/tmp"))
+        self._tell(30, "Starting the server")
+
+    async def progress(self) -> AsyncIterator[dict[str, Any]]:
+        """Every step of this start, for people. The Hub ends it when the start is over."""
+        told = 0
+        while True:
+            was_added = self._step_was_added
+            for step in self._steps[told:]:
+                yield step
+            told = len(self._steps)
+            await was_added.wait()
+
+    def get_args(self) -> list[str]:
+        arguments: list[str] = super().get_args()
+        return [*arguments, "--allow-root"] if os.geteuid() == 0 else arguments
+
+    def get_env(self) -> dict[str, str]:
+        environment = super().get_env()
+        environment.setdefault("LANG", "C.UTF-8")
+        environment["PATH"] = _without_deployment(environment.get("PATH", os.defpath))
+        environment["JUPYTERHUB_ROOT_DIR"] = str(self.folders.work)
+        environment["COTERIE_ENVIRONMENT"] = str(self.folders.environment)
+        if self._runtime is not None:
+            environment["JUPYTER_RUNTIME_DIR"] = str(self._runtime)
+        return environment
+
+    def make_preexec_fn(self, name: str) -> Callable[[], None]:  # noqa: ARG002 - JupyterHub passes it
+        home = self.folders.home
+
+        def prepare_process() -> None:
+            os.chdir(home)
+            # A shell that starts the Hub in the background makes its children deaf to the signal that stops servers.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+        return prepare_process
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        super().load_state(state)
+        if "runtime" in state:
+            self._runtime = Path(state["runtime"])
+
+    def get_state(self) -> dict[str, Any]:
+        state: dict[str, Any] = super().get_state()
+        if self._runtime is not None:
+            state["runtime"] = str(self._runtime)
+        return state
+
+    def clear_state(self) -> None:
+        """Called by the Hub when nothing runs any more."""
+        super().clear_state()
+        if self._runtime is not None:
+            shutil.rmtree(self._runtime, ignore_errors=True)
+            self._runtime = None
+
+    def _tell(self, progress: int, message: str) -> None:
+        self._steps.append({"progress": progress, "message": message})
+        self._step_was_added.set()
+        self._step_was_added = asyncio.Event()
+
+
+def _without_deployment(path: str) -> str:
+    # ``!pip install`` in a workspace must never find the deployment's own pip.
+    own = Path(sys.prefix, "bin")
+    return os.pathsep.join(folder for folder in path.split(os.pathsep) if folder and Path(folder) != own)

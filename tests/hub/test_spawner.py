@@ -1,0 +1,212 @@
+"""What a server's process gets when it is started, with real processes and a real service to ask."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from jupyterhub.objects import Hub
+from jupyterhub.spawner import SimpleLocalProcessSpawner
+
+from coterie.hub.spawner import CannotStart, WorkspaceSpawner, in_coterie
+from hub.service_of_ours import ServiceOfOurs
+from support.demo import until
+
+ACCOUNT = "ws-abcdefgh234567ab"
+WORKSPACE = "penguins23456722"
+PUBLIC = "http://coterie--service.hub.localhost:8000/services/coterie/"
+
+#: Stands in for the server: says what it was given, then waits to be stopped as the Hub stops servers.
+TELL = """
+import json, os, signal, sys
+facts = {"environment": dict(os.environ), "cwd": os.getcwd(), "arguments": sys.argv[1:],
+         "deaf": signal.getsignal(signal.SIGINT) == signal.SIG_IGN}
+with open("facts.new", "w") as file:
+    json.dump(facts, file)
+os.rename("facts.new", "facts.json")
+signal.pause()
+"""
+
+
+@pytest.fixture
+async def start(tmp_path: Path, service: ServiceOfOurs) -> AsyncIterator[Any]:
+    """Starts the server of an account and answers the spawner."""
+    service.body = {"workspace": WORKSPACE, "name": "Penguins", "page_url": f"{PUBLIC}w/{WORKSPACE}"}
+    started: list[WorkspaceSpawner] = []
+
+    async def run(account: str, **traits: Any) -> WorkspaceSpawner:
+        traits = {"service_url": service.url, "service_public_url": PUBLIC, "folder": str(tmp_path), **traits}
+        user = SimpleNamespace(name=account, escaped_name=account, url=f"/user/{account}/", settings={})
+        spawner = WorkspaceSpawner(user=user, hub=Hub(), **traits)
+        spawner.api_token = "the-server's-own-token"
+        spawner.cmd = [sys.executable, "-c", TELL]
+        started.append(spawner)
+        await spawner.start()
+        return spawner
+
+    yield run
+    for spawner in started:
+        if spawner.pid:
+            await spawner.stop(now=True)
+        spawner.clear_state()
+
+
+async def _facts(spawner: WorkspaceSpawner) -> dict[str, Any]:
+    async def read() -> dict[str, Any] | None:
+        file = spawner.folders.home / "facts.json"
+        return json.loads(file.read_text()) if file.exists() else None
+
+    facts: dict[str, Any] = await until(read)
+    return facts
+
+
+async def test_a_workspaces_server_learns_its_workspace_from_the_service(start: Any, service: ServiceOfOurs) -> None:
+    spawner = await start(ACCOUNT)
+
+    environment = (await _facts(spawner))["environment"]
+    assert environment["COTERIE_WORKSPACE"] == WORKSPACE
+    assert environment["COTERIE_WORKSPACE_NAME"] == "Penguins"
+    assert environment["COTERIE_SERVICE_URL"] == service.url
+    assert environment["COTERIE_SERVICE_PUBLIC_URL"] == PUBLIC
+    assert service.asked[0].headers["authorization"] == "token the-server's-own-token"
+
+
+async def test_a_home_needs_no_question(start: Any, service: ServiceOfOurs) -> None:
+    spawner = await start("alice")
+
+    environment = (await _facts(spawner))["environment"]
+    assert environment["COTERIE_WORKSPACE"] == "~alice"
+    assert service.asked == []
+
+
+async def test_each_start_is_a_session_of_its_own(start: Any) -> None:
+    first = await start("alice")
+    second = await start("alice")
+
+    assert len({first.session, second.session}) == 2
+    assert (await _facts(second))["environment"]["COTERIE_SESSION"] in {first.session, second.session}
+
+
+async def test_files_packages_and_sockets_have_places_of_their_own(start: Any, tmp_path: Path) -> None:
+    spawner = await start("alice")
+
+    facts = await _facts(spawner)
+    environment = facts["environment"]
+    home = tmp_path / "alice"
+    assert environment["HOME"] == facts["cwd"] == str(home)
+    assert environment["JUPYTERHUB_ROOT_DIR"] == str(home / "work")
+    assert environment["COTERIE_ENVIRONMENT"] == str(home / "environment")
+    assert environment["JUPYTERHUB_DISABLE_USER_CONFIG"] == "1"
+    assert environment["JUPYTERHUB_DEFAULT_URL"] == "/lab"
+    assert _mode(environment["JUPYTER_RUNTIME_DIR"]) == 0o700
+    assert len(environment["JUPYTER_RUNTIME_DIR"]) < 40
+
+
+def _mode(path: str) -> int | None:
+    """The permissions of *path*, None if it is not there."""
+    return Path(path).stat().st_mode & 0o777 if Path(path).exists() else None
+
+
+async def test_nothing_else_of_the_hubs_environment_reaches_a_server(
+    start: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUPYTERHUB_CRYPT_KEY", "canary")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "canary")
+    monkeypatch.setenv("PYTHONPATH", "/canary")
+    monkeypatch.setenv("VIRTUAL_ENV", "/canary")
+    monkeypatch.setenv("PATH", f"{sys.prefix}/bin:/usr/bin:/bin")
+
+    environment = (await _facts(await start("alice")))["environment"]
+
+    assert "canary" not in json.dumps(environment)
+    assert environment["PATH"] == "/usr/bin:/bin"
+
+
+async def test_a_server_hears_the_signal_that_stops_it_and_leaves_no_sockets(start: Any) -> None:
+    spawner = await start("alice")
+    facts = await _facts(spawner)
+
+    await spawner.stop()
+    spawner.clear_state()
+
+    assert facts["deaf"] is False
+    assert await spawner.poll() is not None
+    assert _mode(facts["environment"]["JUPYTER_RUNTIME_DIR"]) is None
+
+
+async def test_a_hub_that_starts_anew_still_knows_which_folder_to_remove(start: Any) -> None:
+    spawner = await start("alice")
+    runtime = (await _facts(spawner))["environment"]["JUPYTER_RUNTIME_DIR"]
+    later = WorkspaceSpawner(user=spawner.user, hub=Hub(), folder=spawner.folder)
+
+    later.load_state(spawner.get_state())
+    await spawner.stop(now=True)
+    await later.poll()
+
+    assert _mode(runtime) is None
+
+
+async def test_root_is_allowed_where_the_hub_is_root(start: Any) -> None:
+    spawner = await start("alice")
+
+    assert ((await _facts(spawner))["arguments"] == ["--allow-root"]) is (os.geteuid() == 0)
+
+
+async def test_a_workspaces_own_sample_is_brought_and_no_other(start: Any, tmp_path: Path) -> None:
+    for workspace in (WORKSPACE, "another234567222"):
+        (tmp_path / "samples" / workspace).mkdir(parents=True)
+        (tmp_path / "samples" / workspace / f"{workspace}.md").write_text("hello")
+
+    spawner = await start(ACCOUNT, samples=str(tmp_path / "samples"))
+    home = await start("alice", samples=str(tmp_path / "samples"))
+
+    assert [file.name for file in spawner.folders.work.iterdir()] == [f"{WORKSPACE}.md"]
+    assert list(home.folders.work.iterdir()) == []
+
+
+async def test_progress_tells_the_steps_to_whoever_asks_and_whenever(start: Any) -> None:
+    spawner = await start("alice")
+
+    steps = spawner.progress()
+    told = [await anext(steps) for _ in range(3)]
+    await steps.aclose()
+
+    expected = ["Preparing files and packages", "Starting the server", "Waiting for JupyterLab"]
+    assert [step["message"] for step in told] == expected
+    assert [step["progress"] for step in told] == sorted(step["progress"] for step in told)
+
+
+async def test_an_account_without_a_workspace_is_not_started(start: Any, service: ServiceOfOurs) -> None:
+    service.status, service.body = 404, {}
+
+    with pytest.raises(CannotStart) as refused:
+        await start(ACCOUNT)
+
+    assert refused.value.jupyterhub_message == "No workspace belongs to this account."
+
+
+async def test_without_the_service_a_workspace_is_not_started_and_the_reason_is_told(
+    start: Any, service: ServiceOfOurs
+) -> None:
+    service.status = 503
+
+    with pytest.raises(CannotStart, match="cannot be asked about this workspace"):
+        await start(ACCOUNT)
+
+
+async def test_named_servers_are_not_started(start: Any) -> None:
+    with pytest.raises(CannotStart, match="Named servers are not part of Coterie"):
+        await start("alice", orm_spawner=SimpleNamespace(name="second", server=None))
+
+
+def test_a_spawner_is_wrapped_once() -> None:
+    once = in_coterie(SimpleLocalProcessSpawner)
+
+    assert in_coterie(once) is once
+    assert in_coterie(WorkspaceSpawner) is WorkspaceSpawner
