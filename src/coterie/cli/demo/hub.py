@@ -1,0 +1,92 @@
+"""The demo's jupyterhub_config.py."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from traitlets.config import Config
+
+from coterie.cli.demo.authenticator import DemoAuthenticator
+from coterie.cli.demo.people import ADMINISTRATOR, GROUPS, PEOPLE, RIGHTS
+from coterie.cli.demo.state import DemoState
+from coterie.hub import Addresses, configure
+
+#: What pip in a kernel needs to reach the same package index as the person who started the demo.
+PIP_SETTINGS = (
+    "ALL_PROXY",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "NO_PROXY",
+    "PIP_CERT",
+    "PIP_CONFIG_FILE",
+    "PIP_DEFAULT_TIMEOUT",
+    "PIP_EXTRA_INDEX_URL",
+    "PIP_FIND_LINKS",
+    "PIP_INDEX_URL",
+    "SSL_CERT_FILE",
+    "all_proxy",
+    "http_proxy",
+    "https_proxy",
+    "no_proxy",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Loopback ports: *public* for browsers, the others between the demo's own processes."""
+
+    public: int
+    hub: int
+    service: int
+    traefik: int
+
+
+def configure_demo(c: Config, *, state: Path, ports: Ports, subdomains: bool) -> Addresses:
+    """Configures a JupyterHub for the demo: embedded proxy, people, groups, rights, Coterie."""
+    hub = c.JupyterHub
+    hub.bind_url = f"http://127.0.0.1:{ports.public}"
+    hub.hub_bind_url = f"http://127.0.0.1:{ports.hub}"
+    if subdomains:
+        hub.subdomain_host = f"http://hub.localhost:{ports.public}"
+    hub.db_url = f"sqlite:///{state / 'jupyterhub.sqlite'}"
+    hub.cookie_secret_file = str(state / "jupyterhub_cookie_secret")
+
+    hub.proxy_class = "traefik_file"
+    c.TraefikProxy.traefik_api_url = f"http://127.0.0.1:{ports.traefik}"
+    c.TraefikProxy.traefik_api_username = "hub"
+    # Kernels reach that port too, so the password lives in the Hub's memory only.
+    c.TraefikProxy.traefik_api_password = secrets.token_urlsafe(32)
+    settings, routes = DemoState(state).routes
+    c.TraefikFileProviderProxy.static_config_file = str(settings)
+    c.TraefikFileProviderProxy.dynamic_config_file = str(routes)
+
+    hub.authenticator_class = DemoAuthenticator
+    c.Authenticator.allowed_users = set(PEOPLE)
+    c.Authenticator.admin_users = {ADMINISTRATOR}
+    hub.load_groups = {name: {"users": list(users)} for name, users in GROUPS.items()}
+    hub.load_roles = [{"name": name, "users": list(users), "scopes": []} for name, users in RIGHTS.items()]
+
+    c.WorkspaceSpawner.samples = str(DemoState(state).samples)
+    c.WorkspaceSpawner.env_keep = ["LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TZ", *PIP_SETTINGS]
+    c.WorkspaceSpawner.environment = {"PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    return configure(c, state=state, service_port=ports.service)
+
+
+def config_file_text(*, state: Path, ports: Ports, subdomains: bool) -> str:
+    """A jupyterhub_config.py that says the same."""
+    return f"""\
+# Written by `coterie demo` at every start; changes here are lost.
+# What it sets is in coterie/cli/demo/hub.py: a small example of a real configuration.
+from pathlib import Path
+
+from coterie.cli.demo.hub import Ports, configure_demo
+
+configure_demo(
+    get_config(),  # noqa: F821
+    state=Path({str(state)!r}),
+    ports={ports!r},
+    subdomains={subdomains!r},
+)
+"""
