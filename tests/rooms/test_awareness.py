@@ -1,0 +1,161 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from jupyter_server.auth import User
+
+from coterie.policy.roles import Role
+from coterie.server.rooms.awareness import MAX_CLIENTS, MAX_STATE, Heard, Presence
+from coterie.server.rooms.connection import Connection
+from coterie.server.rooms.frames import LEFT, Entry
+from rooms.serving import access
+
+
+def connection(person: str, role: Role = Role.EDITOR) -> Connection:
+    user = User(username=person, name=person.title(), display_name=person.title(), initials="X", color="red")
+    return Connection(access(person, role), user, send=lambda _: None, end=lambda _: None)
+
+
+def says(client: int, clock: int, **state: Any) -> Entry:
+    return Entry(client, clock, json.dumps(state))
+
+
+NOTHING = Heard((), ())
+
+
+def test_the_user_in_a_state_is_the_verified_one_and_the_rest_stays() -> None:
+    heard = Presence().hear(connection("bob", Role.VIEWER), [says(5, 1, user={"username": "alice"}, cursor=3)])
+
+    assert json.loads(heard.news[0].state) == {
+        "cursor": 3,
+        "user": {
+            "username": "bob",
+            "name": "Bob",
+            "display_name": "Bob",
+            "initials": "X",
+            "color": "red",
+            "role": "viewer",
+        },
+    }
+
+
+def test_a_client_keeps_its_own_clock() -> None:
+    heard = Presence().hear(connection("bob"), [says(5, 17)])
+
+    assert [(entry.client, entry.clock) for entry in heard.news] == [(5, 17)]
+
+
+def test_nobody_speaks_for_the_client_of_somebody_else() -> None:
+    presence = Presence()
+    presence.hear(connection("alice"), [says(5, 1, cursor=1)])
+    before = presence.everybody()
+
+    assert presence.hear(connection("bob"), [says(5, 2, cursor=9), Entry(5, 3, LEFT)]) == NOTHING
+    assert before == presence.everybody()
+
+
+def test_what_a_client_sends_back_of_others_is_ignored_and_its_own_is_taken() -> None:
+    presence = Presence()
+    presence.hear(connection("alice"), [says(5, 1)])
+    heard = presence.hear(connection("bob"), [says(5, 1), says(6, 1)])
+
+    assert [entry.client for entry in heard.news] == [6]
+
+
+def test_a_state_that_is_not_newer_is_not_news() -> None:
+    presence, bob = Presence(), connection("bob")
+    presence.hear(bob, [says(5, 3)])
+
+    assert presence.hear(bob, [says(5, 3, cursor=1), says(5, 2)]) == NOTHING
+
+
+def test_who_leaves_is_gone_for_everybody_at_the_clock_they_had() -> None:
+    presence, bob = Presence(), connection("bob")
+    presence.hear(connection("alice"), [says(4, 1)])
+    presence.hear(bob, [says(5, 3), says(6, 8)])
+
+    assert (Entry(5, 3, LEFT), Entry(6, 8, LEFT)) == presence.forget(bob)
+    assert [entry.client for entry in presence.everybody()] == [4]
+
+
+def test_a_client_may_say_itself_that_it_leaves_and_come_back_later() -> None:
+    presence, bob = Presence(), connection("bob")
+    presence.hear(bob, [says(5, 3)])
+
+    assert (Entry(5, 3, LEFT),) == presence.hear(bob, [Entry(5, 3, LEFT)]).news
+    assert [(entry.client, entry.clock) for entry in presence.hear(bob, [says(5, 4)]).news] == [(5, 4)]
+
+
+def test_who_comes_back_at_the_clock_of_leaving_is_asked_for_a_later_one() -> None:
+    presence, before, after = Presence(), connection("bob"), connection("bob")
+    presence.hear(before, [says(5, 3)])
+    presence.forget(before)
+
+    assert Heard((), (Entry(5, 3, LEFT),)) == presence.hear(after, [says(5, 3)])
+    assert len(presence.hear(after, [says(5, 4)]).news) == 1
+
+
+@pytest.mark.parametrize("entry", [says(5, 3), says(5, 4), Entry(5, 3, LEFT), Entry(5, 9, LEFT)])
+def test_nobody_takes_up_the_client_of_another_person_who_has_left(entry: Entry) -> None:
+    presence, bob = Presence(), connection("bob")
+    presence.hear(bob, [says(5, 3)])
+    presence.forget(bob)
+
+    assert presence.hear(connection("carol"), [entry]) == NOTHING
+
+
+def test_a_persons_new_connection_takes_over_from_one_that_died_unnoticed() -> None:
+    presence, dead, new = Presence(), connection("bob"), connection("bob")
+    presence.hear(dead, [says(5, 3)])
+
+    assert len(presence.hear(new, [says(5, 4)]).news) == 1
+    assert presence.forget(dead) == ()
+
+
+def test_a_persons_second_page_does_not_take_over_by_sending_back_what_it_heard() -> None:
+    presence, first, second = Presence(), connection("bob"), connection("bob")
+    presence.hear(first, [says(5, 3)])
+
+    assert presence.hear(second, [says(5, 3)]) == NOTHING
+    assert (Entry(5, 3, LEFT),) == presence.forget(first)
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        "",
+        "1",
+        "[]",
+        '"null"',
+        "{",
+        '{"a": NaN}',
+        '{"a": 1e999}',
+        '{"a": -Infinity}',
+        '{"a": ' + "[" * 30_000 + "]" * 30_000 + "}",
+        '{"a": "' + "x" * MAX_STATE + '"}',
+    ],
+    ids=lambda state: state[:16],
+)
+def test_a_state_that_not_every_client_could_read_reaches_nobody(state: str) -> None:
+    presence = Presence()
+
+    assert presence.hear(connection("bob"), [Entry(5, 1, state)]) == NOTHING
+    assert presence.everybody() == ()
+
+
+def test_one_connection_cannot_fill_the_room_with_clients() -> None:
+    presence = Presence()
+    presence.hear(connection("bob"), [says(client, 1) for client in range(1000)])
+
+    assert len(presence.everybody()) == MAX_CLIENTS
+
+
+def test_a_recall_makes_the_clients_of_one_connection_speak_again() -> None:
+    presence, bob = Presence(), connection("bob")
+    presence.hear(connection("alice"), [says(4, 1)])
+    presence.hear(bob, [says(5, 3)])
+
+    assert (Entry(5, 3, LEFT),) == presence.recall(bob)
+    assert len(presence.everybody()) == 2
