@@ -1,0 +1,120 @@
+"""Turns templates into answers. Everything a template prints is escaped."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+
+from coterie.policy import GRANTABLE, Act, Allow, Person, Role, may
+from coterie.service.dependencies import get_settings
+from coterie.service.pages import assets
+from coterie.service.pages.addresses import Addresses
+from coterie.wire.bodies import NAME_MAX, Workspace
+
+#: The levels of general access: word, label, and what it means to the people of a workspace.
+GENERAL_ACCESS = (
+    ("restricted", "Restricted", "Only the people with access can open it."),
+    ("link", "Anyone with link", "Anyone who can sign in and has the link can view it."),
+    ("global", "Global", "Everyone can view it and has it in their list."),
+)
+_UNITS = ((31536000, "year"), (2592000, "month"), (86400, "day"), (3600, "hour"), (60, "minute"))
+
+
+class SignedIn(Protocol):
+    """Who looks at a page, and the token that their changes must carry."""
+
+    @property
+    def person(self) -> Person: ...
+
+    @property
+    def csrf(self) -> str: ...
+
+
+def offers(workspace: Workspace, act: str) -> bool:
+    """Whether a page shows *act* to somebody with this role. The action behind it decides for itself."""
+    return bool(may(Allow(Role.parse(workspace.role), ()), Act(act)))
+
+
+def ago(time: datetime, now: datetime) -> str:
+    """How long *time* lies back, as people say it."""
+    seconds = (now - time).total_seconds()
+    for length, unit in _UNITS:
+        count = int(seconds // length)
+        if count > 0:
+            return f"{count} {unit}{'s' if count > 1 else ''} ago"
+    return "just now"
+
+
+def exact(time: datetime) -> str:
+    """The instant itself, in UTC."""
+    return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _rfc3339(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def initials(name: str) -> str:
+    """One or two characters that stand for *name* in a circle."""
+    letters = [word[0] for word in name.replace("-", " ").replace(".", " ").replace("_", " ").split()]
+    return "".join(letters[:2]).upper() or "?"
+
+
+def element_id(*parts: str) -> str:
+    """An id for an element about *parts* that stays the same and is safe in every selector."""
+    return "e" + hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("coterie.service.pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(ago=ago, exact=exact, rfc3339=_rfc3339, initials=initials)
+    environment.globals.update(
+        offers=offers,
+        element_id=element_id,
+        version=assets.version,
+        grantable=[(role.word, role.title) for role in GRANTABLE],
+        role_title={role.word: role.title for role in Role},
+        general_access_levels=GENERAL_ACCESS,
+        name_max=NAME_MAX,
+    )
+    return environment
+
+
+_TEMPLATES = _environment()
+
+
+def render(template: str, addresses: Addresses, caller: SignedIn | None = None, **context: Any) -> str:
+    """The text of *template*. *caller* is None on pages that must not depend on who looks at them."""
+    page = _TEMPLATES.get_template(template)
+    return page.render(addresses=addresses, signed_in=caller, now=datetime.now(UTC), **context)
+
+
+def answer(
+    request: Request,
+    template: str,
+    caller: SignedIn | None = None,
+    *,
+    status: int = 200,
+    headers: dict[str, str] | None = None,
+    **context: Any,
+) -> HTMLResponse:
+    """*template* as the answer to *request*."""
+    text = render(template, addresses_of(request), caller, **context)
+    return HTMLResponse(text, status, {"Vary": "HX-Request", **(headers or {})})
+
+
+def addresses_of(request: Request) -> Addresses:
+    """The addresses of the application that *request* came to."""
+    settings = get_settings(request)
+    return Addresses(settings.public_url, settings.hub_url)

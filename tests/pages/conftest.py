@@ -1,0 +1,73 @@
+"""The real service on a database of its own, with a Hub of ours in place of JupyterHub."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import pytest
+import uvicorn
+
+from coterie.actions.people import People
+from coterie.actions.world import World
+from coterie.hubapi import Directory
+from coterie.service.app import create_app
+from coterie.service.settings import Settings
+from coterie.store import Store
+from pages.hub_of_ours import HubOfOurs
+from pages.visiting import Service, Visitor
+
+
+@pytest.fixture(scope="session")
+async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Service]:
+    """Shared by all tests here; each makes its own workspaces."""
+    folder: Path = tmp_path_factory.mktemp("pages")
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+        settings = Settings(
+            listen_host="127.0.0.1",
+            listen_port=port,
+            hub_api_url="http://127.0.0.1:1/",
+            api_token="unused",
+            client_id="service-coterie",
+            public_url=f"http://127.0.0.1:{port}/services/coterie/",
+            hub_url="http://hub.localhost/",
+            database_url=f"sqlite:///{folder}/coterie.sqlite",
+        )
+        hub, store = HubOfOurs(), Store(settings.database_url)
+        directory = Directory(hub, max_age=0)
+        world = World(
+            store=store,
+            hub=hub,
+            directory=directory,
+            people=People(store, directory),
+            now=lambda: datetime.now(UTC),
+            service_url=settings.public_url,
+            hub_url=settings.hub_url,
+        )
+        store.on_append(world.outbox_bell.ring)
+        server = uvicorn.Server(
+            uvicorn.Config(create_app(settings, world), log_config=None, access_log=False, timeout_graceful_shutdown=1)
+        )
+        running = asyncio.create_task(server.serve(sockets=[listener]))
+        while not server.started:
+            assert not running.done()
+            await asyncio.sleep(0.01)
+        yield Service(settings.public_url, hub, world)
+        server.should_exit = True
+        await running
+
+
+@pytest.fixture
+async def visitors(service: Service) -> AsyncIterator[dict[str, Visitor]]:
+    """Everybody, each in a browser of their own."""
+    names = ("alice", "bob", "carol", "dave", "erin", "admin")
+    clients = {name: httpx.AsyncClient(base_url=service.url, cookies={"coterie": name}) for name in names}
+    yield {name: Visitor(client) for name, client in clients.items()}
+    for client in clients.values():
+        await client.aclose()
