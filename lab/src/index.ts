@@ -1,0 +1,10 @@
+import { access } from './plugins/access.js';
+import { share } from './plugins/share.js';
+import { standing } from './plugins/standing.js';
+import { topBar } from './plugins/topBar.js';
+import { viewerCommands } from './plugins/viewerCommands.js';
+import { viewerDocuments } from './plugins/viewerDocuments.js';
+import { viewerStorage } from './plugins/viewerStorage.js';
+import { viewerSurface } from './plugins/viewerSurface.js';
+
+export default [access, share, standing, topBar, viewerCommands, viewerDocuments, viewerStorage, viewerSurface];

@@ -1,0 +1,88 @@
+import { Signal, type ISignal } from '@lumino/signaling';
+
+import { readsOnly } from './roles.js';
+
+/**
+ * How the page stands with the server.
+ *
+ * `here`: as usual. `away`: access cannot be checked now, and the page goes on by itself later. `ended`: for good.
+ */
+export type Standing =
+  | { readonly kind: 'here' }
+  | { readonly kind: 'away'; readonly who: 'service' | 'server' }
+  | { readonly kind: 'ended'; readonly message: string };
+
+/** What the page knows of the person's access. It shows what the server said and decides nothing. */
+export interface IAccess {
+  readonly role: string;
+  /** Why the person has the role, in the server's words; empty until the live channel has spoken. */
+  readonly reasons: ReadonlyArray<string>;
+  readonly standing: Standing;
+  /** Whether this page was built to read only. It keeps being so until it is loaded again. */
+  readonly readsOnly: boolean;
+  /** Whether the page no longer fits the role, and has to be loaded again. */
+  readonly isStale: boolean;
+  readonly changed: ISignal<IAccess, void>;
+}
+
+/** The page's access as the live channel reports it. */
+export class Access implements IAccess {
+  constructor(role: string) {
+    this._role = role;
+    this.readsOnly = readsOnly(role);
+  }
+
+  readonly readsOnly: boolean;
+
+  get role(): string {
+    return this._role;
+  }
+
+  get reasons(): ReadonlyArray<string> {
+    return this._reasons;
+  }
+
+  get standing(): Standing {
+    return this._standing;
+  }
+
+  get isStale(): boolean {
+    return readsOnly(this._role) !== this.readsOnly;
+  }
+
+  get changed(): ISignal<this, void> {
+    return this._changed;
+  }
+
+  /** The server told the role: the page stands well with it. Nothing follows an end. */
+  tell(role: string, reasons: ReadonlyArray<string>): void {
+    if (this._standing.kind === 'ended') {
+      return;
+    }
+    this._role = role;
+    this._reasons = reasons;
+    this._standing = { kind: 'here' };
+    this._changed.emit();
+  }
+
+  /** Access cannot be checked now. Nothing follows an end. */
+  lose(who: 'service' | 'server'): void {
+    if (this._standing.kind !== 'ended') {
+      this._standing = { kind: 'away', who };
+      this._changed.emit();
+    }
+  }
+
+  /** Access has ended, for good. Only the first call counts. */
+  end(message: string): void {
+    if (this._standing.kind !== 'ended') {
+      this._standing = { kind: 'ended', message };
+      this._changed.emit();
+    }
+  }
+
+  private _role: string;
+  private _reasons: ReadonlyArray<string> = [];
+  private _standing: Standing = { kind: 'here' };
+  private readonly _changed = new Signal<this, void>(this);
+}

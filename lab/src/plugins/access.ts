@@ -1,0 +1,30 @@
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+
+import { openLive, probeAccess } from '../api/live.js';
+import { readPage } from '../api/page.js';
+import { Access } from '../model/access.js';
+import { LiveConnection } from '../model/connection.js';
+import { ICoterie } from './tokens.js';
+
+/** Reads the page's facts and follows the live channel. */
+export const access: JupyterFrontEndPlugin<ICoterie | null> = {
+  id: '@coterie/lab:access',
+  description: 'Follows what the person may do in the workspace.',
+  autoStart: true,
+  provides: ICoterie,
+  activate: (app: JupyterFrontEnd): ICoterie | null => {
+    const page = readPage();
+    if (!page) {
+      return null;
+    }
+    const access = new Access(page.role);
+    const settings = app.serviceManager.serverSettings;
+    new LiveConnection(access, {
+      open: (events) => openLive(settings, events),
+      probe: () => probeAccess(settings),
+      later: (next, ms) => void setTimeout(next, ms),
+      chance: Math.random,
+    }).connect();
+    return { page, access };
+  },
+};

@@ -1,0 +1,64 @@
+import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ITranslator, nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
+
+import type { IAccess } from '../model/access.js';
+import { roleTitle } from '../model/roles.js';
+import { Banner } from '../view/banner.js';
+import { reloadPage } from '../view/leaving.js';
+import { replacePage } from '../view/overlay.js';
+import { ICoterie } from './tokens.js';
+
+/** How long the notice of another role stands before the page is loaded again. */
+const NOTICE_MS = 3000;
+
+/** Tells the person when access ends, cannot be checked, or has become another role. */
+export const standing: JupyterFrontEndPlugin<void> = {
+  id: '@coterie/lab:standing',
+  description: 'Says when access ends, cannot be checked now, or is another role.',
+  autoStart: true,
+  requires: [ICoterie],
+  optional: [ITranslator],
+  activate: (_app: JupyterFrontEnd, coterie: ICoterie | null, translator: ITranslator | null): void => {
+    if (!coterie) {
+      return;
+    }
+    const { access, page } = coterie;
+    const trans = (translator ?? nullTranslator).load('coterie');
+    const banner = new Banner();
+    let isLeaving = false;
+    const react = () => {
+      if (access.standing.kind === 'ended') {
+        replacePage({
+          title: page.name,
+          message: trans.__(access.standing.message),
+          link: { label: trans.__('Back to my workspaces'), href: page.serviceUrl },
+        });
+        access.changed.disconnect(react);
+        return;
+      }
+      banner.say(notice(access, trans));
+      if (access.isStale && !isLeaving) {
+        isLeaving = true;
+        setTimeout(() => {
+          if (access.standing.kind !== 'ended') {
+            reloadPage();
+          }
+        }, NOTICE_MS);
+      }
+    };
+    access.changed.connect(react);
+  },
+};
+
+/** The line to show above the page, or null for none. */
+function notice(access: IAccess, trans: TranslationBundle): string | null {
+  if (access.isStale) {
+    return trans.__('Your role is now %1. The page loads again in a moment.', trans.__(roleTitle(access.role)));
+  }
+  if (access.standing.kind !== 'away') {
+    return null;
+  }
+  return access.standing.who === 'service'
+    ? trans.__("Coterie's service cannot be reached; this page resumes by itself.")
+    : trans.__("The workspace's server cannot be reached; this page resumes by itself.");
+}

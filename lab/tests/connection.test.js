@@ -1,0 +1,130 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+
+import { CLOSE_CODES, ROLES } from '../lib/generated.js';
+import { Access } from '../lib/model/access.js';
+import { backoff } from '../lib/model/backoff.js';
+import { LiveConnection, SILENT_ATTEMPTS } from '../lib/model/connection.js';
+
+const GONE = 1006;
+
+/** A world whose clock the test turns, with the last attempt's events at hand. */
+function start(answer = 'welcome') {
+  const access = new Access(ROLES.editor.word);
+  const world = { attempts: 0, probes: 0, waits: [], events: null, next: null };
+  new LiveConnection(access, {
+    open: (events) => {
+      world.attempts += 1;
+      world.events = events;
+    },
+    probe: () => {
+      world.probes += 1;
+      return Promise.resolve(answer);
+    },
+    later: (next, ms) => {
+      world.waits.push(ms);
+      world.next = next;
+    },
+    chance: () => 1,
+  }).connect();
+  /** The attempt ends, and the next one, if there is one, begins. */
+  world.fail = async (status, reason = '') => {
+    world.next = null;
+    world.events.closed(status, reason);
+    await new Promise((resolve) => setImmediate(resolve));
+    world.next?.();
+  };
+  return { access, world };
+}
+
+const told = (role, reasons = []) => JSON.stringify({ role, reasons });
+
+test('the role and its reasons come from the live channel', () => {
+  const { access, world } = start();
+  world.events.said(told(ROLES.coOwner.word, ['You are in astro.']));
+
+  assert.equal(access.role, ROLES.coOwner.word);
+  assert.deepEqual(access.reasons, ['You are in astro.']);
+});
+
+test('what cannot be read changes nothing', () => {
+  const { access, world } = start();
+  for (const text of ['', 'null', '[]', '{"role": 3}', '{"reasons": ["x"]}']) {
+    world.events.said(text);
+  }
+
+  assert.equal(access.role, ROLES.editor.word);
+});
+
+test('access that has ended is told in the words of the close, and nothing is tried again', async () => {
+  const { access, world } = start();
+  world.events.said(told(ROLES.viewer.word));
+  await world.fail(CLOSE_CODES.accessEnded.status, '{"code":"access-ended","message":"Bye."}');
+
+  assert.deepEqual(access.standing, { kind: 'ended', message: 'Bye.' });
+  assert.equal(world.attempts, 1);
+});
+
+test('an end without words has its own', async () => {
+  const { access, world } = start();
+  await world.fail(CLOSE_CODES.accessEnded.status, 'not JSON');
+
+  assert.deepEqual(access.standing, { kind: 'ended', message: CLOSE_CODES.accessEnded.message });
+});
+
+test('an unreachable service is waited for, and forgotten when it is back', async () => {
+  const { access, world } = start('away');
+  await world.fail(CLOSE_CODES.serviceUnreachable.status);
+  await world.fail(GONE);
+  await world.fail(GONE);
+
+  assert.deepEqual(access.standing, { kind: 'away', who: 'service' });
+
+  world.events.said(told(ROLES.editor.word));
+
+  assert.deepEqual(access.standing, { kind: 'here' });
+});
+
+test('waits grow up to a limit and start anew after a word', async () => {
+  const { world } = start();
+  for (let count = 0; count < 8; count += 1) {
+    await world.fail(GONE);
+  }
+  world.events.said(told(ROLES.editor.word));
+  await world.fail(GONE);
+
+  assert.deepEqual(world.waits, [500, 1000, 2000, 4000, 8000, 15000, 15000, 15000, 500]);
+});
+
+test('waits are spread between half and whole', () => {
+  assert.deepEqual([backoff(3, 0), backoff(3, 0.5), backoff(3, 1)], [1000, 1500, 2000]);
+});
+
+test('a connection that only broke is opened again without a question', async () => {
+  const { access, world } = start('refused');
+  world.events.said(told(ROLES.editor.word));
+  await world.fail(GONE);
+
+  assert.equal(world.probes, 0);
+  assert.deepEqual(access.standing, { kind: 'here' });
+});
+
+test('refused handshakes mean an end when the server refuses plain requests too', async () => {
+  const { access, world } = start('refused');
+  for (let count = 0; count < SILENT_ATTEMPTS; count += 1) {
+    await world.fail(GONE);
+  }
+
+  assert.deepEqual(access.standing, { kind: 'ended', message: CLOSE_CODES.accessEnded.message });
+  assert.equal(world.attempts, SILENT_ATTEMPTS);
+});
+
+test('refused handshakes mean a missing server when nobody answers', async () => {
+  const { access, world } = start('away');
+  for (let count = 0; count < SILENT_ATTEMPTS; count += 1) {
+    await world.fail(GONE);
+  }
+
+  assert.deepEqual(access.standing, { kind: 'away', who: 'server' });
+  assert.equal(world.attempts, SILENT_ATTEMPTS + 1);
+});
