@@ -145,6 +145,6 @@ def stop(process: subprocess.Popen[bytes]) -> None:
 async def until(condition: Any, *, within: float = 10.0, every: float = 0.02) -> Any:
     """Wait until the coroutine function *condition* answers something truthy, and answer that."""
     async with asyncio.timeout(within):
-        while not (found := await condition()):
+        while not (found := await condition()):  # noqa: ASYNC110  (what is waited for lies in other processes)
             await asyncio.sleep(every)
         return found

@@ -1,7 +1,8 @@
 """Print the handler table of a workspace's server: a list of {"class", "pattern", "methods"}.
 
-Builds the very application that ``python -m coterie.server`` serves, with every extension that is installed, and leaves out
-only what needs a Hub to answer: the version check and the stream. Run in a process of its own: ``python route_table.py HOME``.
+Builds the very application that ``python -m coterie.server`` serves, with every extension that is installed, and
+leaves out only what needs a Hub to answer: the version check and the stream. Run in a process of its own:
+``python route_table.py HOME``.
 """
 
 from __future__ import annotations

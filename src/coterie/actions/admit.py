@@ -31,12 +31,15 @@ log = logging.getLogger(__name__)
 async def keep_shares_in_step(world: World) -> None:
     """Run for ever: take events as they come, and look at everybody again every few seconds, because groups, rights and
     dates change without an event."""
+    is_review_due = True  # servers may have stopped while this process was away
     while True:
         ticket = world.outbox_bell.ticket()
         try:
-            if not await take_events(world):
-                await heard(ticket, within=_LOOK_AGAIN_AFTER)
+            if is_review_due:
                 await review_sessions(world)
+                is_review_due = False
+            if not await take_events(world):
+                is_review_due = not await heard(ticket, within=_LOOK_AGAIN_AFTER)
         except HubUnavailable:
             log.warning("The Hub does not answer; its shares wait.")
             await asyncio.sleep(_RETRY_AFTER)

@@ -38,7 +38,7 @@ async def follow_events(
         after = latest
     yield _event(STREAM_ALIVE, AccessEvent(revision=after))
     try:
-        while True:
+        while not world.closing.is_set():
             ticket = world.outbox_bell.ticket()
             async with world.store.reading() as tx:
                 events = await tx.read_after(after, limit=_BATCH, workspace_id=stored.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,6 +21,7 @@ class World:
     *service_url* and *hub_url* are the addresses that browsers use, both ending in ``/``. *on_their_way* holds the
     servers, by workspace id, that were asked to start or stop a moment ago. *outbox_bell* rings after a commit that
     wrote an event, *entry_bell* after somebody was let through the Hub or kept out.
+    *closing* is set when the process is about to end and streams should.
     """
 
     store: Store
@@ -32,3 +34,4 @@ class World:
     outbox_bell: Bell = field(default_factory=Bell)
     entry_bell: Bell = field(default_factory=Bell)
     on_their_way: dict[str, ServerState] = field(default_factory=dict)
+    closing: asyncio.Event = field(default_factory=asyncio.Event)

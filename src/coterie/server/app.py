@@ -33,6 +33,13 @@ class CoterieServer(JupyterHubSingleUser):
         """The package that jupyter-server loads, and asks for its extension points."""
         return "coterie.server"
 
+    @classmethod
+    def make_serverapp(cls, **kwargs: Any) -> Any:
+        """The server with our extensions, which it looks up before any extension is asked for its settings."""
+        serverapp = super().make_serverapp(**kwargs)
+        serverapp.jpserver_extensions |= {"coterie.server.rooms": True, "jupyter_server_fileid": True}
+        return serverapp
+
     def load_config_file(self) -> None:
         """Set what must hold here, after and so above the Hub's settings, files and options."""
         super().load_config_file()
@@ -40,11 +47,11 @@ class CoterieServer(JupyterHubSingleUser):
         config.ServerApp.identity_provider_class = CoterieIdentityProvider
         config.ServerApp.contents_manager_class = "coterie.server.contents.WorkspaceContents"
         config.ServerApp.kernel_spec_manager_class = "coterie.server.kernels.WorkspaceKernelSpecs"
-        config.ServerApp.jpserver_extensions = {"coterie.server.rooms": True, "jupyter_server_fileid": True}
         config.WorkspaceKernelSpecs.environment = os.environ.get("COTERIE_ENVIRONMENT", "")
         config.KernelManager.transport = (
             "ipc"  # sockets in a private folder instead of ports that everybody can listen on
         )
+        config.LanguageServerManager.autodetect = False  # it would start whatever is called like a language server
         config.LabApp.extension_manager = "readonly"
         config.LabApp.news_url = None
         config.LabApp.check_for_updates_class = "jupyterlab.NeverCheckForUpdate"
@@ -73,6 +80,10 @@ class CoterieServer(JupyterHubSingleUser):
             on_change=identity_provider.hub_auth.cache.clear,
         )
         forget_environment(self.hub_auth, identity_provider.hub_auth)
+        if place.environment is not None:
+            # Terminals find the kernels' Python and what was installed beside it.
+            os.environ["PATH"] = os.pathsep.join([str(place.environment / "bin"), os.environ.get("PATH", os.defpath)])
+            os.environ["VIRTUAL_ENV"] = str(place.environment)
 
         async def start_following() -> None:
             self._following = asyncio.create_task(self._follower.run(), name="follow the service")

@@ -74,8 +74,12 @@ def _end(connection: Connection, code: CloseCode) -> None:
         return
     # From here on the gate passes none of its frames on, whatever the client makes of the close.
     connection.coterie_ended = code
-    if connection.ws_connection is None:
-        return
+    if connection.ws_connection is not None:  # else the handshake is still under way, and ends it when it is done
+        end(connection, code)
+
+
+def end(connection: Connection, code: CloseCode) -> None:
+    """Close *connection* with *code*, as its handler does it if it has a way of its own."""
     if hasattr(connection, "end"):
         connection.end(code)
     else:

@@ -21,12 +21,15 @@ from tornado.web import Application, HTTPError, RequestHandler
 from tornado.websocket import WebSocketHandler
 
 from coterie.server.access import Access
-from coterie.server.connections import Connections
+from coterie.server.connections import Connections, end
 from coterie.server.decisions import Decisions, Undecided
 from coterie.server.place import Place
 from coterie.server.routes import ANYBODY, needed
 from coterie.wire.names import is_reserved
 from coterie.wire.problems import ProblemCode
+
+#: Says in the answer that it was the gate that refused, and not the handler behind it.
+_MARK = "X-Coterie-Gate"
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -113,13 +116,15 @@ class Gate:
         if not _is_page_view(handler):
             return _refuse(handler, 403, ProblemCode.WORKSPACE_NOT_FOUND, detail)
         handler.set_status(403)
+        handler.set_header(_MARK, "refused")
         handler.set_header("Content-Type", "text/html; charset=utf-8")
         handler.set_header("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
         link = html.escape(self._place.public_url, quote=True)
-        handler.finish(
+        _finish(
+            handler,
             '<!doctype html><html lang="en"><meta charset="utf-8"><title>No access</title>'
             '<meta name="color-scheme" content="light dark">'
-            f'<h1>No access</h1><p>{detail}</p><p><a href="{link}">Back to my workspaces</a></p></html>'
+            f'<h1>No access</h1><p>{detail}</p><p><a href="{link}">Back to my workspaces</a></p></html>',
         )
         return None
 
@@ -146,7 +151,7 @@ def _guarded(handler_class: type[RequestHandler], gate: Gate) -> type[RequestHan
 def _socket_members(handler_class: type[WebSocketHandler], gate: Gate) -> dict[str, Any]:
     async def open_(self: Any, *args: Any, **kwargs: Any) -> None:
         if self.coterie_ended is not None:  # between the handshake's check and now
-            self.close(self.coterie_ended.status, self.coterie_ended.reason)
+            end(self, self.coterie_ended)
             return
         result = handler_class.open(self, *args, **kwargs)
         if result is not None:
@@ -187,9 +192,16 @@ def _is_page_view(handler: RequestHandler) -> bool:
 def _refuse(handler: RequestHandler, status: int, code: ProblemCode, detail: str) -> None:
     """Finish with a problem document. JupyterLab reads ``message``."""
     handler.set_status(status)
+    handler.set_header(_MARK, "refused")
     handler.set_header("Content-Type", "application/problem+json")
     body = {"type": "about:blank", "title": "Refused", "status": status, "detail": detail, "code": code}
-    handler.finish(json.dumps(body | {"message": detail}))
+    _finish(handler, json.dumps(body | {"message": detail}))
+
+
+def _finish(handler: RequestHandler, body: str) -> None:
+    """Send *body* by tornado's own means: a handler may have a finish() of its own that expects what only its methods
+    give it."""
+    RequestHandler.finish(handler, body)
 
 
 def access_of(handler: Any) -> Access | None:

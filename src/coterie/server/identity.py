@@ -10,25 +10,7 @@ from jupyterhub.singleuser.extension import JupyterHubIdentityProvider
 from coterie.policy import Role
 from coterie.server.gate import access_of
 from coterie.server.place import Place
-
-#: Plugins of the collaboration front end whose servers' side is not ours.
-OFF_FOR_EVERYBODY = (
-    "@jupyter/collaboration-extension:sharedLink",
-    "@jupyter/docprovider-extension:statusBarTimeline",
-    "@jupyter/docprovider-extension:forkManager",
-)
-
-#: Plugins that would only offer a Viewer what the gate refuses.
-OFF_FOR_VIEWERS = (
-    "@jupyterlab/launcher-extension",
-    "@jupyterlab/terminal-extension",
-    "@jupyterlab/extensionmanager-extension",
-    "@jupyterlab/pluginmanager-extension",
-    "@jupyterlab/running-extension",
-    "@jupyterlab/debugger-extension",
-    "@jupyterlab/console-extension",
-    "@jupyterlab/lsp-extension",
-)
+from coterie.server.plugins import OFF_FOR_EVERYBODY, OFF_FOR_VIEWERS
 
 
 class CoterieIdentityProvider(JupyterHubIdentityProvider):

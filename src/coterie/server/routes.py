@@ -71,7 +71,6 @@ ROUTES: dict[str, dict[str, Role | None]] = {
     # JupyterLab's own.
     "jupyterlab.handlers.announcements.CheckForUpdateHandler": _GET_VIEWER,
     "jupyterlab.handlers.announcements.NewsHandler": _GET_VIEWER,
-    "jupyterlab_server.licenses_handler.LicensesHandler": _GET_VIEWER,
     "jupyterlab_server.listings_handler.ListingsHandler": _GET_VIEWER,
     "jupyterlab_server.settings_handler.SettingsHandler": _GET_VIEWER,
     "jupyterlab_server.translations_handler.TranslationsHandler": _GET_VIEWER,

@@ -2,12 +2,38 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import socket
+from types import FrameType
 
 import uvicorn
 
+from coterie.actions.world import World
 from coterie.service.app import create_app, make_world
 from coterie.service.settings import Settings
+
+
+class _Server(uvicorn.Server):
+    """Ends the event streams when it is told to stop; left alone they would be waited for and then cut."""
+
+    def __init__(self, config: uvicorn.Config, world: World) -> None:
+        super().__init__(config)
+        self._world = world
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        await super().serve(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._end_streams)
+        super().handle_exit(sig, frame)
+
+    def _end_streams(self) -> None:
+        self._world.closing.set()
+        self._world.outbox_bell.ring()
 
 
 def main() -> None:
@@ -15,8 +41,9 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     settings = Settings.from_environment()
-    uvicorn.run(
-        create_app(settings, make_world(settings)),
+    world = make_world(settings)
+    config = uvicorn.Config(
+        create_app(settings, world),
         host=settings.listen_host,
         port=settings.listen_port,
         access_log=False,
@@ -24,3 +51,4 @@ def main() -> None:
         server_header=False,
         timeout_graceful_shutdown=2,
     )
+    _Server(config, world).run()
