@@ -1,0 +1,67 @@
+# Everything that people and CI run. Each target installs what it needs: into .venv, and with apt what only Debian has.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+LAB_SOURCES := $(shell find lab/src lab/style -type f) lab/package.json lab/package-lock.json lab/tsconfig.json
+
+.PHONY: help demo test soak check format bench clean
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+
+demo: $(VENV)/.demo ## Run the demo: make demo ARGS="--port 9000"
+	@exec $(BIN)/coterie demo $(ARGS)
+
+test: $(VENV)/.dev $(VENV)/.system ## Run every test, the long ones as a sample
+	$(BIN)/pytest $(ARGS)
+
+soak: $(VENV)/.dev $(VENV)/.system ## Run every test, the long ones in full length
+	COTERIE_SOAK=1 $(BIN)/pytest $(ARGS)
+
+check: $(VENV)/.dev lab/node_modules/.installed ## Look at the code without running it
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tools/generate.py --check
+	cd lab && npm run --silent lint && npm run --silent format:check && npm test --silent
+
+format: $(VENV)/.dev lab/node_modules/.installed ## Format the code
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+	cd lab && npm run --silent format
+
+bench: $(VENV)/.dev $(VENV)/.system ## Measure
+	$(BIN)/python benchmarks/revocation.py
+
+clean: ## Remove all that was built or installed here
+	rm -rf $(VENV) lab/node_modules lab/lib lab/labextension
+
+$(VENV)/.created:
+	tools/make-venv "$(PYTHON)" $(VENV)
+	touch $@
+
+# Node.js is needed to build the extension, and never to run it.
+lab/node_modules/.installed: lab/package-lock.json | $(VENV)/.created
+	tools/ensure-node $(VENV)
+	cd lab && npm ci --no-audit --no-fund
+	touch $@
+
+lab/labextension/package.json: $(LAB_SOURCES) lab/node_modules/.installed
+	cd lab && npm run --silent build
+	touch $@
+
+$(VENV)/.demo: pyproject.toml lab/labextension/package.json | $(VENV)/.created
+	$(BIN)/pip install --quiet --editable '.[demo]'
+	touch $@
+
+$(VENV)/.dev: pyproject.toml lab/labextension/package.json | $(VENV)/.created
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	touch $@ $(VENV)/.demo
+
+$(VENV)/.system: tools/system-packages
+	tools/system-packages
+	touch $@
