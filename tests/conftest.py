@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,3 +25,12 @@ def postgresql_url() -> Iterator[str]:
     """A PostgreSQL server of the tests' own; each test makes a database of its own in it."""
     with postgresql_server() as url:
         yield url
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave the long tests to ``make soak``."""
+    if os.environ.get("COTERIE_SOAK") == "1":
+        return
+    for item in items:
+        if item.get_closest_marker("soak"):
+            item.add_marker(pytest.mark.skip(reason="long: make soak runs it"))

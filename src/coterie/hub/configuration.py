@@ -19,10 +19,10 @@ from traitlets.utils.importstring import import_item
 from coterie.hub.addresses import Addresses, SubdomainHook, hub_public_url, service_public_url
 from coterie.hub.confirm import NoConfirm
 from coterie.hub.reserved import refuse_reserved_names
-from coterie.hub.scopes import CLIENT, PERSON_SCOPE, SERVICE, SERVICE_ROLE, SERVICE_SCOPES
+from coterie.hub.scopes import CLIENT, PERSON_SCOPE, SERVICE, SERVICE_SCOPES
 from coterie.hub.spawner import WorkspaceSpawner, in_coterie
 from coterie.hub.stored import add_to_dict, add_to_list, set_unless_set, value_of
-from coterie.wire.names import is_reserved
+from coterie.wire.names import SERVICE_ROLE, is_reserved
 
 SERVICE_PORT = 10181
 

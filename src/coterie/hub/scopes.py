@@ -4,9 +4,6 @@ from __future__ import annotations
 
 SERVICE = "coterie"
 CLIENT = "service-coterie"
-#: The one role that Coterie's configuration adds. It is not a right.
-SERVICE_ROLE = "coterie-service"
-
 #: Exactly these; without any one of them a call that the service makes is refused.
 SERVICE_SCOPES = {
     "admin:users": "creates and removes the workspaces' accounts; the Hub has nothing narrower",

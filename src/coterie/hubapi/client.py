@@ -1,4 +1,4 @@
-"""The calls. Each names the scope it needs; the whole list is explained in ``coterie.hub.roles``.
+"""The calls. Each names the scope it needs; the whole list is explained in ``coterie.hub.scopes``.
 
 Source of the protocol: JupyterHub 6 REST API, https://jupyterhub.readthedocs.io/en/stable/reference/rest-api.html
 """

@@ -19,9 +19,10 @@ from coterie.actions.world import World
 from coterie.hubapi import Directory, Hub
 from coterie.service import api, pages, problems, sign_in
 from coterie.service.headers import SecurityHeaders
-from coterie.service.settings import SERVICE_ROLE, Settings
+from coterie.service.settings import Settings
 from coterie.service.tokens import Tokens
 from coterie.store import Store
+from coterie.wire.names import SERVICE_ROLE
 
 log = logging.getLogger(__name__)
 

@@ -7,9 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urljoin, urlsplit
 
-#: The role that ``coterie.hub.configure`` gives to the service; it is no right of anybody's.
-SERVICE_ROLE = "coterie-service"
-
 
 @dataclass(frozen=True, slots=True)
 class Settings:

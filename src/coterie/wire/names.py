@@ -7,6 +7,9 @@ import re
 ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 ID_LENGTH = 16
 
+#: The one role that Coterie's configuration adds to the Hub, for its service. It is no right of anybody's.
+SERVICE_ROLE = "coterie-service"
+
 _ID = re.compile(r"[a-z2-7]{16}")
 _ACCOUNT = re.compile(r"ws-[a-z2-7]{16}", re.IGNORECASE | re.ASCII)
 
