@@ -47,4 +47,6 @@ def _sentence(refusal: Refusal, decision: Decision) -> str:
         case Why.PRINCIPAL_NOT_AVAILABLE:
             return UNAVAILABLE_PRINCIPAL
         case Why.ADMINISTRATORS_ONLY:
-            return "Only administrators can make a workspace Global."
+            return "Only administrators make a workspace Global or anonymise somebody."
+        case Why.ONESELF:
+            return "Nobody can do this to themselves. Ask another administrator."

@@ -9,19 +9,22 @@ from coterie.policy.acts import (
     Verdict,
     Why,
     may,
+    may_anonymise,
     may_grant,
+    may_invite,
     may_name,
     may_remove,
     may_set_general_access,
 )
 from coterie.policy.decision import Allow, Decision, Deny, Reason, Through, decide
 from coterie.policy.facts import DIRECT, GeneralAccess, Grant, Person, Principal, PrincipalKind, Workspace
-from coterie.policy.roles import GRANTABLE, Role
+from coterie.policy.roles import GRANTABLE, INVITABLE, Role
 
 __all__ = [
     "DIRECT",
     "GRANTABLE",
     "HOME_NEEDS",
+    "INVITABLE",
     "NEEDS",
     "Act",
     "Allow",
@@ -42,7 +45,9 @@ __all__ = [
     "Workspace",
     "decide",
     "may",
+    "may_anonymise",
     "may_grant",
+    "may_invite",
     "may_name",
     "may_remove",
     "may_set_general_access",

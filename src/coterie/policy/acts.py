@@ -8,7 +8,7 @@ from typing import Literal
 
 from coterie.policy.decision import Decision
 from coterie.policy.facts import GeneralAccess, Person, Principal, PrincipalKind, Workspace
-from coterie.policy.roles import GRANTABLE, Role
+from coterie.policy.roles import GRANTABLE, INVITABLE, Role
 
 
 class Act(StrEnum):
@@ -56,6 +56,7 @@ class Why(StrEnum):
     ROLE_NOT_GRANTABLE = "role-not-grantable"
     PRINCIPAL_NOT_AVAILABLE = "principal-not-available"
     ADMINISTRATORS_ONLY = "administrators-only"
+    ONESELF = "oneself"
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,23 @@ def may_remove(decision: Decision, workspace: Workspace, principal: Principal) -
     """Whether somebody with *decision* may remove what names *principal*. Removing needs no nearness: who left the
     remover's groups can still be removed."""
     return _may_touch(decision, workspace, principal)
+
+
+def may_invite(decision: Decision, *, role: Role, is_home: bool = False) -> Verdict:
+    """Whether somebody with *decision* may make an invitation with *role*. Ask it again with the maker's decision of
+    that moment when one is used: an invitation works only while its maker could still make it."""
+    allowed = may(decision, Act.MANAGE_ACCESS, is_home=is_home)
+    if allowed and role not in INVITABLE:
+        return Refusal(Why.ROLE_NOT_GRANTABLE)
+    return allowed
+
+
+def may_anonymise(actor: Person, person: Person) -> Verdict:
+    """Whether *actor* may anonymise *person*: administrators alone, and not themselves, because what the person created
+    moves to the actor."""
+    if not actor.administrator:
+        return Refusal(Why.ADMINISTRATORS_ONLY)
+    return Refusal(Why.ONESELF) if actor.id == person.id else Permit()
 
 
 def _may_touch(decision: Decision, workspace: Workspace, principal: Principal) -> Verdict:

@@ -38,3 +38,6 @@ class Role(IntEnum):
 
 #: The roles that a grant may carry; Creator is never granted.
 GRANTABLE = (Role.VIEWER, Role.EDITOR, Role.CO_OWNER)
+
+#: The roles that an invitation may carry: whoever comes by a link manages nobody's access.
+INVITABLE = (Role.VIEWER, Role.EDITOR)

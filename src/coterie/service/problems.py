@@ -35,6 +35,7 @@ PROBLEMS: dict[ProblemCode, tuple[int, str]] = {
     ProblemCode.ROLE_NOT_GRANTABLE: (403, "This role cannot be given"),
     ProblemCode.PRINCIPAL_NOT_AVAILABLE: (404, "Nobody to share with"),
     ProblemCode.ADMINISTRATORS_ONLY: (403, "For administrators only"),
+    ProblemCode.ONESELF: (403, "Not oneself"),
     ProblemCode.INVALID_INPUT: (422, "Invalid input"),
     ProblemCode.CONFLICT: (409, "Changed meanwhile"),
     ProblemCode.HUB_UNAVAILABLE: (503, "The Hub does not answer"),

@@ -21,6 +21,7 @@ class ProblemCode(StrEnum):
     ROLE_NOT_GRANTABLE = "role-not-grantable"
     PRINCIPAL_NOT_AVAILABLE = "principal-not-available"
     ADMINISTRATORS_ONLY = "administrators-only"
+    ONESELF = "oneself"
     INVALID_INPUT = "invalid-input"
     CONFLICT = "conflict"
     HUB_UNAVAILABLE = "hub-unavailable"
