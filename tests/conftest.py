@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from support.demo import Demo, running_demo
 from support.postgresql import postgresql_server
@@ -27,9 +28,16 @@ def postgresql_url() -> Iterator[str]:
         yield url
 
 
+IS_SOAK = os.environ.get("COTERIE_SOAK") == "1"
+
+settings.register_profile("sample", deadline=None)
+settings.register_profile("soak", deadline=None, max_examples=5_000)
+settings.load_profile("soak" if IS_SOAK else "sample")
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave the long tests to ``make soak``."""
-    if os.environ.get("COTERIE_SOAK") == "1":
+    if IS_SOAK:
         return
     for item in items:
         if item.get_closest_marker("soak"):
