@@ -123,7 +123,7 @@ async def test_the_list_agrees_with_the_decision_in_hundreds_of_random_cases(
             if dice.random() < 0.3:
                 await tx.set_general_access(workspace.id, dice.choice(list(GeneralAccess)))
             if dice.random() < 0.5:
-                await tx.begin_session(workspace.id, dice.choice(["s1", "s2"]))
+                await tx.report_session(workspace.id, dice.choice(["s1", "s2"]))
             if dice.random() < 0.3:
                 blocked.append({"workspace_id": workspace.id, "person_id": bob.id})
             for principal in dice.sample(principals, dice.choice([0, 0, 1, 2])):

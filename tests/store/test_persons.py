@@ -19,7 +19,7 @@ async def test_a_person_is_added_when_first_seen_and_found_afterwards(store: Sto
     assert again == first
     assert is_id(first.id)
     async with store.reading() as tx:
-        assert await tx.find_person(first.id) == StoredPerson(first.id, "alice", noon)
+        assert (await tx.get_people([first.id]))[first.id] == StoredPerson(first.id, "alice", noon)
         assert await tx.find_person_named("alice", noon) == first
 
 

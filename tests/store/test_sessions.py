@@ -20,45 +20,32 @@ async def _session(store: Store, workspace: StoredWorkspace) -> tuple[str | None
         found = await tx.find_workspace(workspace.id)
         assert found is not None
         assert (await tx.facts(workspace.id)).session == found.session
-        return found.session, found.session_reported
+        return found.session
 
 
-async def test_a_session_begins_is_reported_and_ends(store: Store, penguins: StoredWorkspace) -> None:
-    assert await _session(store, penguins) == (None, False)
-
-    async with store.writing() as tx:
-        await tx.begin_session(penguins.id, "s1")
-    assert await _session(store, penguins) == ("s1", False)
+async def test_a_session_is_reported_and_ends(store: Store, penguins: StoredWorkspace) -> None:
+    assert await _session(store, penguins) is None
 
     async with store.writing() as tx:
         assert await tx.report_session(penguins.id, "s1")
         assert not await tx.report_session(penguins.id, "s1")
-    assert await _session(store, penguins) == ("s1", True)
+    assert await _session(store, penguins) == "s1"
 
     async with store.writing() as tx:
         assert await tx.end_session(penguins.id, "s1")
         assert not await tx.end_session(penguins.id, "s1")
-    assert await _session(store, penguins) == (None, False)
+    assert await _session(store, penguins) is None
 
 
 async def test_the_end_of_an_earlier_session_does_not_end_the_current_one(
     store: Store, penguins: StoredWorkspace
 ) -> None:
     async with store.writing() as tx:
-        await tx.begin_session(penguins.id, "s1")
         await tx.report_session(penguins.id, "s1")
-        await tx.begin_session(penguins.id, "s2")
+        assert await tx.report_session(penguins.id, "s2")
         assert not await tx.end_session(penguins.id, "s1")
 
-    assert await _session(store, penguins) == ("s2", False)
-
-
-async def test_a_report_without_a_beginning_is_news_too(store: Store, penguins: StoredWorkspace) -> None:
-    async with store.writing() as tx:
-        assert await tx.report_session(penguins.id, "s1")
-        assert await tx.report_session(penguins.id, "s2")
-
-    assert await _session(store, penguins) == ("s2", True)
+    assert await _session(store, penguins) == "s2"
 
 
 async def test_only_what_is_in_a_session_is_listed(
@@ -67,7 +54,7 @@ async def test_only_what_is_in_a_session_is_listed(
     async with store.writing() as tx:
         await tx.add_workspace("Comets", alice.id, noon)
         home = await tx.see_home(alice.id, "alice", noon)
-        await tx.begin_session(penguins.id, "s1")
+        await tx.report_session(penguins.id, "s1")
         await tx.report_session(home.id, "s2")
 
         listed = await tx.list_sessions()
@@ -104,11 +91,10 @@ async def test_resetting_has_everybody_wait_again(
         await tx.want_entry(penguins.id, alice.id, noon)
         waiting = await tx.want_entry(penguins.id, bob.id, noon)
         await tx.mark_admitted(penguins.id, alice.id)
-        assert [entry.workspace_id for entry in await tx.list_entries_of(alice.id)] == [penguins.id, comets.id]
 
         assert await tx.reset_entries(penguins.id) == 1
         again = StoredEntry(penguins.id, alice.id, EntryState.WANTED, noon)
         assert sorted(await tx.list_entries(penguins.id), key=lambda entry: entry.person_id) == sorted(
             [again, waiting], key=lambda entry: entry.person_id
         )
-        assert elsewhere in await tx.list_entries_of(alice.id)
+        assert await tx.list_entries(comets.id) == [elsewhere]

@@ -158,7 +158,6 @@ async def test_a_text_that_cannot_be_stored_is_refused_alike_and_never_found(
     async with store.writing() as tx:
         assert await tx.find_workspace(text) is None
         assert await tx.find_workspace_by_account(text) is None
-        assert await tx.find_person(text) is None
         assert await tx.find_person_named(text, noon) is None
         assert await tx.find_home(text) is None
         assert await tx.remove_grants(workspace.id, odd) == 0
@@ -181,7 +180,6 @@ async def test_changing_what_is_not_stored_is_not_found(
         lambda tx: tx.remove_workspace(name),
         lambda tx: tx.put_grant(name, ASTRO, Role.VIEWER, expires_at=None, by=alice.id, at=noon),
         lambda tx: tx.remove_grants(name, ASTRO),
-        lambda tx: tx.begin_session(name, "s1"),
         lambda tx: tx.report_session(name, "s1"),
         lambda tx: tx.get_people([alice.id, name]),
     ):

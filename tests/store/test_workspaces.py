@@ -97,7 +97,7 @@ async def test_facts_hold_every_grant_the_blocks_and_the_session(
     past = noon - timedelta(days=1)
     async with store.writing() as tx:
         await tx.put_grant(penguins.id, ASTRO, Role.EDITOR, expires_at=past, by=alice.id, at=noon)
-        await tx.begin_session(penguins.id, "s1")
+        await tx.report_session(penguins.id, "s1")
     engine = for_writing(open_engine(parse_url(url)))
     async with engine.begin() as connection:
         await connection.execute(insert(blocks).values(workspace_id=penguins.id, person_id=bob.id))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from enum import StrEnum
 
 from coterie.policy import GeneralAccess, Grant, Principal, Role, Workspace
@@ -26,7 +26,7 @@ class StoredPerson:
 class StoredWorkspace:
     """A workspace or a home. *account* is its name in the Hub: of a home, its owner's.
 
-    *session* is the session that is starting or whose gate has reported (*session_reported*), None while stopped.
+    *session* is the one whose gate has reported last, None while stopped.
     """
 
     id: str
@@ -38,7 +38,6 @@ class StoredWorkspace:
     archived_at: datetime | None
     created_at: datetime
     session: str | None
-    session_reported: bool
 
     @property
     def public_id(self) -> str:
@@ -128,7 +127,8 @@ class Cursor:
         try:
             plain = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True).decode()
             last_id, created_at = plain[:16], datetime.fromisoformat(plain[16:])
-        except (binascii.Error, ValueError):
+            created_at = created_at.astimezone(UTC) if created_at.tzinfo else created_at
+        except (binascii.Error, ValueError, OverflowError):
             raise Malformed("This is not a cursor of a list.") from None
         if not is_id(last_id) or created_at.tzinfo is None:
             raise Malformed("This is not a cursor of a list.")

@@ -61,7 +61,6 @@ workspaces = Table(
     Column("archived_at", Instant()),
     Column("created_at", Instant(), nullable=False),
     Column("session", Exact()),
-    Column("session_reported", Boolean(), nullable=False),
     UniqueConstraint("account"),
     Index("ix_workspaces_creator_id", "creator_id"),
     Index("ix_workspaces_general_access", "general_access"),

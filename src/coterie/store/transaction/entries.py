@@ -49,10 +49,6 @@ class Entries(Statements):
         """All entries of this workspace, the oldest first."""
         return await self._list(entries.c.workspace_id == workspace_id)
 
-    async def list_entries_of(self, person_id: str) -> list[StoredEntry]:
-        """All entries of this person, the oldest first."""
-        return await self._list(entries.c.person_id == person_id)
-
     async def _list(self, condition: ColumnElement[bool]) -> list[StoredEntry]:
         order = (entries.c.at, entries.c.workspace_id, entries.c.person_id)
         return [entry_of(row) for row in await self._rows(select(entries).where(condition).order_by(*order))]

@@ -10,7 +10,7 @@ from sqlalchemy import Row, select
 
 from coterie.store.columns import is_storable
 from coterie.store.errors import NotFound
-from coterie.store.ids import is_id, new_id
+from coterie.store.ids import new_id
 from coterie.store.records import StoredPerson
 from coterie.store.tables import persons
 from coterie.store.transaction.statements import Statements
@@ -33,13 +33,6 @@ class Persons(Statements):
         if not is_storable(name):
             return None
         row = await self._row(select(persons).where(persons.c.name == name, persons.c.hub_created == hub_created))
-        return None if row is None else person_of(row)
-
-    async def find_person(self, person_id: str) -> StoredPerson | None:
-        """The person with this id."""
-        if not is_id(person_id):
-            return None
-        row = await self._row(select(persons).where(persons.c.id == person_id))
         return None if row is None else person_of(row)
 
     async def get_people(self, ids: Iterable[str]) -> dict[str, StoredPerson]:

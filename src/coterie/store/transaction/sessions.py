@@ -1,4 +1,5 @@
-"""Sessions: which run of its server a workspace or home is in. A session begins, is reported by its gate, and ends."""
+"""Sessions: which run of its server a workspace or home is in. A session is known from
+when its gate reports until it ends."""
 
 from __future__ import annotations
 
@@ -13,12 +14,6 @@ from coterie.store.transaction.workspaces import workspace_of
 class Sessions(Statements):
     """What a transaction can do with sessions."""
 
-    async def begin_session(self, workspace_id: str, session: str) -> None:
-        """Its server is starting in this session, which takes the place of any other. Raises NotFound."""
-        await self._lock(workspace_id)
-        values = {"session": session, "session_reported": False}
-        await self._change(update(workspaces).where(workspaces.c.id == workspace_id).values(values))
-
     async def report_session(self, workspace_id: str, session: str) -> bool:
         """The gate of this session is up; the session takes the place of any other. Answers whether that is news.
         Raises NotFound."""
@@ -27,9 +22,9 @@ class Sessions(Statements):
             update(workspaces)
             .where(
                 workspaces.c.id == workspace_id,
-                workspaces.c.session.is_distinct_from(session) | ~workspaces.c.session_reported,
+                workspaces.c.session.is_distinct_from(session),
             )
-            .values(session=session, session_reported=True)
+            .values(session=session)
         )
         return reported.rowcount == 1
 
@@ -39,8 +34,9 @@ class Sessions(Statements):
         ended = await self._change(
             update(workspaces)
             .where(workspaces.c.id == workspace_id, workspaces.c.session == session)
-            .values(session=None, session_reported=False)
+            .values(session=None)
         )
+        self._locked.add(workspace_id)  # the change itself took the lock
         return ended.rowcount == 1
 
     async def list_sessions(self) -> list[StoredWorkspace]:

@@ -34,7 +34,6 @@ class Workspaces(Statements):
             archived_at=None,
             created_at=in_utc(at),
             session=None,
-            session_reported=False,
         )
         await self._change(insert(workspaces).values(asdict(added)))
         # Nobody else can see it yet, so nobody waits for it.
@@ -66,7 +65,6 @@ class Workspaces(Statements):
             creator_id=person_id,
             general_access=GeneralAccess.RESTRICTED,
             created_at=at,
-            session_reported=False,
         )
         home = await self.find_home(person_id)
         if home is None or home.account != account:
@@ -151,5 +149,4 @@ def workspace_of(row: Row[Any]) -> StoredWorkspace:
         archived_at=row.archived_at,
         created_at=row.created_at,
         session=row.session,
-        session_reported=row.session_reported,
     )

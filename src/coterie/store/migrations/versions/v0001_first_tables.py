@@ -31,7 +31,6 @@ def upgrade() -> None:
         sa.Column("archived_at", _instant()),
         sa.Column("created_at", _instant(), nullable=False),
         sa.Column("session", _text(255)),
-        sa.Column("session_reported", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_workspaces"),
         sa.UniqueConstraint("account", name="uq_workspaces_account"),
         sa.ForeignKeyConstraint(["creator_id"], ["persons.id"], name="fk_workspaces_creator_id"),
