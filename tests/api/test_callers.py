@@ -101,3 +101,40 @@ async def test_every_answer_carries_the_security_headers(service: Service) -> No
 async def test_health_needs_no_sign_in(service: Service) -> None:
     for path in ("health/live", "health/ready"):
         assert (await service.call(None, "GET", path)).json() == {"status": "ok"}
+
+
+@pytest.mark.parametrize("value", ["\u00e9", "a b", '"\\012"', "x" * 5000, ""])
+@pytest.mark.parametrize("path", ["api/v1/me", ""])
+async def test_a_cookie_that_can_be_no_token_is_nobodys(service: Service, path: str, value: str) -> None:
+    answer = await service.request("GET", path, headers={"Cookie": f"{COOKIE}={value}".encode()})
+
+    assert answer.status_code == (401 if path else 302)
+
+
+async def test_a_defect_of_ours_carries_the_security_headers_too(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def breaks() -> None:
+        raise RuntimeError("the details of a defect")
+
+    monkeypatch.setattr(service.world.store, "reading", breaks)
+    answer = await service.call("alice", "GET", "workspaces")
+
+    assert (500, "internal-error") == (answer.status_code, answer.json()["code"])
+    assert "details" not in answer.text
+    assert "frame-ancestors 'none'" in answer.headers["content-security-policy"]
+
+
+async def test_one_person_follows_only_so_many_starts_at_once(service: Service) -> None:
+    person = await service.world.people.find("erin")
+    assert person is not None
+    workspace = await service.create("erin", "Followed")
+    service.world.followers[person.id] = 10
+    try:
+        answer = await service.call("erin", "GET", f"workspaces/{workspace}/progress")
+    finally:
+        del service.world.followers[person.id]
+
+    assert (429, "too-many-streams") == (answer.status_code, answer.json()["code"])
+    assert 200 == (await service.call("erin", "GET", f"workspaces/{workspace}/progress")).status_code
+    assert 0 == service.world.followers[person.id]

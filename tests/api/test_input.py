@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from typing import Any
 
@@ -206,6 +207,19 @@ async def test_a_group_with_slashes_is_named_by_escaping_them(service: Service) 
 )  # fmt: skip
 async def test_a_bad_query_is_refused(service: Service, query: str) -> None:
     _assert_problem(await service.call("alice", "GET", f"workspaces?{query}"), 422)
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "2026-01-01T00:00:00"])
+async def test_a_cursor_with_a_moment_beyond_time_is_refused(service: Service, moment: str) -> None:
+    cursor = base64.urlsafe_b64encode(f"{'a' * 16}{moment}".encode()).decode().rstrip("=")
+
+    _assert_problem(await service.call("alice", "GET", f"workspaces?cursor={cursor}"), 422)
+
+
+async def test_what_is_wrong_with_a_body_is_said_in_its_own_words(service: Service) -> None:
+    answer = await service.call("alice", "POST", "workspaces", json={"name": "<b>x</b>"})
+
+    assert answer.json()["detail"] == "name: A name cannot contain HTML tags."
 
 
 async def test_unknown_addresses_and_methods_are_problems_too(service: Service) -> None:

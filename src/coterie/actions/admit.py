@@ -10,50 +10,53 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 
 from coterie import policy
 from coterie.actions.bell import heard
-from coterie.actions.sessions import end_if_over
+from coterie.actions.sessions import end_session
 from coterie.actions.world import World
 from coterie.hubapi import HubUnavailable
 from coterie.policy import Principal, PrincipalKind
-from coterie.store import EntryState, StoredEntry, StoredEvent, StoredWorkspace
+from coterie.store import EntryState, StoredEntry, StoredEvent, StoredWorkspace, Unavailable
 from coterie.wire.events import EventKind
 
 _CONSUMER = "hub-shares"
 _BATCH = 100
 _RETRY_AFTER = 2.0
-_LOOK_AGAIN_AFTER = 5.0
+#: How often everybody is looked at again without an event (seconds): groups, rights and dates change silently.
+_REVIEW_EVERY = 5.0
 
 log = logging.getLogger(__name__)
 
 
 async def keep_shares_in_step(world: World) -> None:
-    """Run for ever: take events as they come, and look at everybody again every few seconds, because groups, rights and
-    dates change without an event."""
-    is_review_due = True  # servers may have stopped while this process was away
+    """Run for ever: take events as they come, and review all sessions every few seconds however many come."""
+    review_at = time.monotonic()  # at once: servers may have stopped while this process was away
     while True:
         ticket = world.outbox_bell.ticket()
         try:
-            if is_review_due:
+            if time.monotonic() >= review_at:
                 await review_sessions(world)
-                is_review_due = False
+                review_at = time.monotonic() + _REVIEW_EVERY
             if not await take_events(world):
-                is_review_due = not await heard(ticket, within=_LOOK_AGAIN_AFTER)
-        except HubUnavailable:
-            log.warning("The Hub does not answer; its shares wait.")
+                await heard(ticket, within=max(0.0, review_at - time.monotonic()))
+        except (HubUnavailable, Unavailable) as error:
+            log.warning("The Hub's shares wait: %s", error)
             await asyncio.sleep(_RETRY_AFTER)
 
 
 async def take_events(world: World) -> bool:
-    """Act on the events that follow the last one acted on. False when there was none. Raises HubUnavailable and then
-    takes the same event again the next time."""
+    """Act on the events that follow the last one acted on. False when there was none.
+
+    Raises HubUnavailable or the store's Unavailable, and takes the same event again the next time.
+    """
     async with world.store.reading() as tx:
         events = await tx.read_after(await tx.get_position(_CONSUMER), limit=_BATCH)
     for event in events:
         try:
             await _take(world, event)
-        except HubUnavailable:
+        except (HubUnavailable, Unavailable):
             raise
         except Exception:
             # One event that cannot be acted on must not hold up everybody else's; the review tries again.
@@ -65,14 +68,25 @@ async def take_events(world: World) -> bool:
 
 
 async def review_sessions(world: World) -> None:
-    """Compare every session on record with the Hub's word, and every entry with its decision. Raises HubUnavailable."""
+    """Compare every session on record with the Hub's word, and every entry with its decision.
+
+    Raises HubUnavailable or the store's Unavailable.
+    """
     async with world.store.reading() as tx:
-        running = await tx.list_sessions()
-    for workspace in running:
+        on_record = await tx.list_sessions()
+    on_their_way = list(world.on_their_way)
+    servers = {user.name: user.server for user in await world.hub.list_users(active=True)}
+    for account in on_their_way:
+        server = servers.get(account)
+        if server is None or server.pending is None:
+            world.on_their_way.pop(account, None)
+    for workspace in on_record:
         try:
-            if not await end_if_over(world, workspace):
+            if servers.get(workspace.account) is None:
+                await end_session(world, workspace)
+            else:
                 await _review(world, workspace, None)
-        except HubUnavailable:
+        except (HubUnavailable, Unavailable):
             raise
         except Exception:
             log.exception("A workspace was not looked at; the next review tries again.")
@@ -84,9 +98,9 @@ async def _take(world: World, event: StoredEvent) -> None:
     if workspace is None:
         return  # removed with its account, and the Hub drops an account's shares with it
     if event.kind == EventKind.ENDED:
-        await world.hub.withdraw_all(workspace.account)
         async with world.store.writing() as tx:
             await tx.reset_entries(workspace.id)
+        await world.hub.withdraw_all(workspace.account)
         return
     if event.kind == EventKind.OPENED and event.principal is not None:
         # An earlier event may just have taken the entry away that the open had made.
@@ -103,13 +117,16 @@ async def _review(world: World, workspace: StoredWorkspace, principal: Principal
         people = await tx.get_people([entry.person_id for entry in entries])
     for entry in entries:
         if principal is None or principal.kind is not PrincipalKind.USER or principal.key == entry.person_id:
-            person = await world.people.find(people[entry.person_id].name)
-            # An account that was made anew under the same name is somebody else.
-            if person is None or person.id != entry.person_id:
-                decision: policy.Decision = policy.Deny()
-            else:
-                decision = policy.decide(person, facts, at=world.now())
-            await _settle(world, workspace, entry, people[entry.person_id].name, decision)
+            name = people[entry.person_id].name
+            person = await world.people.find(name)
+            if person is not None and person.id != entry.person_id:
+                # An account that was made anew under the same name is somebody else, with an entry of their own; the
+                # share that the Hub had for the earlier one went with the account.
+                async with world.store.writing() as tx:
+                    await tx.remove_entry(workspace.id, entry.person_id)
+                continue
+            decision = policy.Deny() if person is None else policy.decide(person, facts, at=world.now())
+            await _settle(world, workspace, entry, name, decision)
 
 
 async def _settle(
@@ -119,7 +136,7 @@ async def _settle(
         await world.hub.withdraw(workspace.account, name)
         async with world.store.writing() as tx:
             await tx.remove_entry(workspace.id, entry.person_id)
-    elif entry.state is EntryState.WANTED and workspace.session_reported:
+    elif entry.state is EntryState.WANTED and workspace.session is not None:
         await world.hub.share(workspace.account, name)
         async with world.store.writing() as tx:
             is_wanted = await tx.mark_admitted(workspace.id, entry.person_id)

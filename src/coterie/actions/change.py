@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+
 from coterie import policy
 from coterie.actions.listing import get_workspace
 from coterie.actions.sight import insist, see
 from coterie.actions.stop import ensure_stopped
 from coterie.actions.world import World
+from coterie.hubapi import HubError
 from coterie.policy import Act, GeneralAccess
 from coterie.wire.bodies import WorkspaceChange, WorkspaceDetail
 from coterie.wire.events import EventKind
+
+log = logging.getLogger(__name__)
 
 
 async def change_workspace(
@@ -51,4 +56,8 @@ async def delete_workspace(world: World, actor: policy.Person, workspace: str) -
         sight = await see(world, tx, actor, workspace, Act.DELETE)
         await tx.remove_workspace(sight.id)
         await tx.append_event(sight.id, EventKind.REMOVED, None, world.now())
-    await world.hub.remove_user(account)
+    try:
+        await world.hub.remove_user(account)
+    except HubError as error:
+        # The workspace is gone all the same; an account that no workspace belongs to starts nothing and admits nobody.
+        log.warning("The account %s was left in the Hub: %s", account, error)

@@ -16,10 +16,10 @@ async def explain_access(world: World, actor: Person, workspace: str, user: str)
 
     Somebody whom the Hub does not know has no access, like anybody who has none.
     """
-    person = actor if user == actor.name else await world.people.find(user)
     act = Act.VIEW if user == actor.name else Act.MANAGE_ACCESS
     async with world.store.reading() as tx:
         sight = await see(world, tx, actor, workspace, act)
+    person = actor if user == actor.name else await world.people.find(user)
     decision = policy.Deny() if person is None else policy.decide(person, sight.facts, at=world.now())
     return Access.model_validate(
         {
@@ -32,18 +32,25 @@ async def explain_access(world: World, actor: Person, workspace: str, user: str)
 
 
 async def decide_for_server(world: World, stored: StoredWorkspace, name: str) -> ServerDecision:
-    """The decision for the person called *name* in *stored*, for the gate of its own server."""
+    """The decision for the person called *name* in *stored*, for the gate of its own server.
+
+    Somebody without access and somebody who does not exist get the same answer: a server learns nothing of people who
+    do not come in.
+    """
+    nobody = ServerDecision(person="", name=name, role=None, reasons=[])
     person = await world.people.find(name)
     if person is None:
-        return ServerDecision(person="", name=name, role=None, reasons=[])
+        return nobody
     async with world.store.reading() as tx:
         facts = await tx.facts(stored.id)
     decision = policy.decide(person, facts, at=world.now())
+    if decision.role is None:
+        return nobody
     return ServerDecision.model_validate(
         {
             "person": person.id,
             "name": person.name,
-            "role": decision.role.word if decision.role else None,
+            "role": decision.role.word,
             "reasons": [reason.sentence for reason in decision.reasons],
             "until": decision.until,
         }

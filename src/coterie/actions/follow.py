@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from coterie.actions.bell import heard
@@ -37,6 +38,7 @@ async def follow_events(
             yield _event(STREAM_ACCESS, AccessEvent(revision=latest, name=None))
         after = latest
     yield _event(STREAM_ALIVE, AccessEvent(revision=after))
+    alive_at = time.monotonic() + _ALIVE_EVERY
     try:
         while not world.closing.is_set():
             ticket = world.outbox_bell.ticket()
@@ -48,10 +50,13 @@ async def follow_events(
                 if event.kind == EventKind.ACCESS:
                     user = people.get(event.principal.key) if event.principal and _names_a_user(event) else None
                     yield _event(STREAM_ACCESS, AccessEvent(revision=after, name=user.name if user else None))
-            if not events and not await heard(ticket, within=_ALIVE_EVERY):
+            if time.monotonic() >= alive_at:
                 if not await is_still_there():
                     return
+                alive_at = time.monotonic() + _ALIVE_EVERY
                 yield _event(STREAM_ALIVE, AccessEvent(revision=after))
+            if not events:
+                await heard(ticket, within=max(0.0, alive_at - time.monotonic()))
     finally:
         # A stream that breaks off is the first sign that a session is over.
         task = asyncio.get_running_loop().create_task(_look(world, stored))

@@ -7,18 +7,23 @@ from collections.abc import AsyncIterator
 from urllib.parse import quote, urljoin
 
 from coterie.actions.bell import heard
+from coterie.actions.errors import Refused
 from coterie.actions.sight import see
+from coterie.actions.stop import wait_until_gone
 from coterie.actions.world import World
 from coterie.hubapi import HubServer
 from coterie.policy import Act, Person, Principal, PrincipalKind
 from coterie.store import EntryState, StoredWorkspace
 from coterie.wire.bodies import Opened, Progress
 from coterie.wire.events import EventKind
+from coterie.wire.problems import ProblemCode
 
 #: How long an open of a running server waits for the Hub's share before it answers "starting" (seconds).
 _LET_IN_WITHIN = 5.0
 #: How long after the Hub calls a server ready its gate may take to report (seconds).
 _REPORT_WITHIN = 60.0
+#: How many starts one person may follow at once.
+_FOLLOWED_MAX = 10
 
 
 async def open_workspace(world: World, actor: Person, workspace: str) -> Opened:
@@ -28,21 +33,38 @@ async def open_workspace(world: World, actor: Person, workspace: str) -> Opened:
     if user is None:
         await world.hub.create_user(stored.account)
     server = None if user is None else user.server
+    if server is not None and server.pending == "stop":
+        await wait_until_gone(world, stored)
+        server = None
     if server is not None and server.ready and await _is_let_in(world, stored, actor, within=_LET_IN_WITHIN):
         return _opened(world, workspace, "running", _lab_url(world, server))
     if server is None:
-        world.on_their_way[stored.id] = "starting"
         await world.hub.start_server(stored.account)
+        world.on_their_way[stored.account] = "starting"
     return _opened(world, workspace, "starting", None)
 
 
 async def follow_progress(world: World, actor: Person, workspace: str) -> AsyncIterator[Progress]:
-    """How the start goes, up to a last step that is ``ready`` with the address, or ``failed``. For whoever may open."""
+    """How the start goes, up to a last step that is ``ready`` with the address, or ``failed``. For whoever may open.
+
+    Raises Refused also where *actor* follows ten already: each holds a connection to the Hub.
+    """
     async with world.store.reading() as tx:
         stored = (await see(world, tx, actor, workspace, Act.OPEN)).stored
+    if world.followers[actor.id] >= _FOLLOWED_MAX:
+        raise Refused(ProblemCode.TOO_MANY_STREAMS, "You follow too many starts at once. Close a page and try again.")
+    world.followers[actor.id] += 1
+    try:
+        async for step in _follow(world, actor, stored):
+            yield step
+    finally:
+        world.followers[actor.id] -= 1
+
+
+async def _follow(world: World, actor: Person, stored: StoredWorkspace) -> AsyncIterator[Progress]:
     async for step in world.hub.follow_progress(stored.account):
         if step.get("failed"):
-            world.on_their_way.pop(stored.id, None)
+            world.on_their_way.pop(stored.account, None)
             yield Progress(progress=100, message="The server could not start.", failed=True)
             return
         if not step.get("ready"):
@@ -67,8 +89,10 @@ async def _want_in(world: World, actor: Person, workspace: str) -> StoredWorkspa
     async with world.store.writing() as tx:
         sight = await see(world, tx, actor, workspace, Act.OPEN)
         if not _owns_account(sight.stored, actor):
-            await tx.want_entry(sight.id, actor.id, world.now())
-            await tx.append_event(sight.id, EventKind.OPENED, Principal(PrincipalKind.USER, actor.id), world.now())
+            entry = await tx.want_entry(sight.id, actor.id, world.now())
+            if entry.state is EntryState.WANTED:
+                principal = Principal(PrincipalKind.USER, actor.id)
+                await tx.append_event(sight.id, EventKind.OPENED, principal, world.now())
     return sight.stored
 
 
@@ -86,7 +110,7 @@ async def _is_let_in(world: World, stored: StoredWorkspace, actor: Person, *, wi
                         if entry.state is EntryState.ADMITTED
                     }
                 is_through = _owns_account(stored, actor) or actor.id in entries
-                if current is not None and current.session_reported and is_through:
+                if current is not None and current.session is not None and is_through:
                     return True
                 await heard(ticket, within=1.0)
     except TimeoutError:

@@ -40,6 +40,10 @@ class People:
     async def _person(self, account: Account) -> Person:
         key = account.name, account.created
         if key not in self._ids:
-            async with self._store.writing() as tx:
-                self._ids[key] = (await tx.see_person(account.name, account.created)).id
+            async with self._store.reading() as tx:
+                known = await tx.find_person_named(*key)
+            if known is None:
+                async with self._store.writing() as tx:
+                    known = await tx.see_person(*key)
+            self._ids[key] = known.id
         return Person(self._ids[key], account.name, account.groups, account.rights, account.administrator)

@@ -29,6 +29,8 @@ async def set_grant(
     world: World, actor: Person, workspace: str, kind: KindWord, name: str, change: GrantChange
 ) -> Grant:
     """Give the principal its direct grant, or change the one it has."""
+    async with world.store.reading() as tx:
+        await see(world, tx, actor, workspace, Act.MANAGE_ACCESS)  # before anything is asked about anybody
     named = await resolve(world, actor, PrincipalKind(kind), name)
     now = world.now()
     async with world.store.writing() as tx:

@@ -48,8 +48,8 @@ def workspace(
 
 def server_state(world: World, stored: StoredWorkspace) -> bodies.ServerState:
     """Where the workspace's server is: a gate that has reported runs; else what was asked for last, if anything was."""
-    on_its_way = world.on_their_way.get(stored.id)
-    if stored.session_reported:
+    on_its_way = world.on_their_way.get(stored.account)
+    if stored.session is not None:
         return "stopping" if on_its_way == "stopping" else "running"
     return "starting" if on_its_way == "starting" else "stopped"
 

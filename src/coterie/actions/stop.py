@@ -25,6 +25,11 @@ async def stop_workspace(world: World, actor: Person, workspace: str) -> None:
 async def ensure_stopped(world: World, stored: StoredWorkspace) -> None:
     """Stop the server and wait until it is gone. Raises HubUnavailable when it is not within a minute."""
     await _ask_to_stop(world, stored)
+    await wait_until_gone(world, stored)
+
+
+async def wait_until_gone(world: World, stored: StoredWorkspace) -> None:
+    """Wait for a server that is stopping. Raises HubUnavailable when it is not gone within a minute."""
     try:
         async with asyncio.timeout(_STOP_WITHIN):
             while not await end_if_over(world, stored):  # noqa: ASYNC110  (only the Hub knows, and it rings no bell)
@@ -34,11 +39,10 @@ async def ensure_stopped(world: World, stored: StoredWorkspace) -> None:
 
 
 async def _ask_to_stop(world: World, stored: StoredWorkspace) -> None:
-    world.on_their_way[stored.id] = "stopping"
     try:
         await world.hub.stop_server(stored.account)
     except HubRefused as error:
         if error.status != 404:  # no such account: the workspace was never opened
             raise
-    finally:
-        await end_if_over(world, stored)
+    if not await end_if_over(world, stored):
+        world.on_their_way[stored.account] = "stopping"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,9 +20,10 @@ class World:
     """The store, the Hub and the clock, and the bells that say when there is news.
 
     *service_url* and *hub_url* are the addresses that browsers use, both ending in ``/``. *on_their_way* holds the
-    servers, by workspace id, that were asked to start or stop a moment ago. *outbox_bell* rings after a commit that
+    servers, by account, that the Hub is starting or stopping. *outbox_bell* rings after a commit that
     wrote an event, *entry_bell* after somebody was let through the Hub or kept out.
-    *closing* is set when the process is about to end and streams should.
+    *followers* counts, by person id, the starts that somebody follows. *closing* is set when the process is about to
+    end and streams should.
     """
 
     store: Store
@@ -34,4 +36,5 @@ class World:
     outbox_bell: Bell = field(default_factory=Bell)
     entry_bell: Bell = field(default_factory=Bell)
     on_their_way: dict[str, ServerState] = field(default_factory=dict)
+    followers: Counter[str] = field(default_factory=Counter)
     closing: asyncio.Event = field(default_factory=asyncio.Event)

@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import httpx
+from pydantic import BaseModel, Field, ValidationError
 
 from coterie.hubapi.errors import HubRefused, HubUnavailable
 from coterie.hubapi.models import HubGroup, HubUser, TokenOwner
 
+Model = TypeVar("Model", bound=BaseModel)
+
 _PAGE = 200
+_STREAMS_MAX = 1_000
 _PAGINATED = {"Accept": "application/jupyterhub-pagination+json"}
 
 
@@ -27,17 +31,26 @@ class Hub:
 
     def __init__(self, api_url: str, token: str) -> None:
         self._api_url = api_url.rstrip("/")
+        # Streams last as long as a start does. They have connections of their own, so that many of them cannot keep
+        # anything else waiting.
+        self._streams = httpx.AsyncClient(
+            headers={"Authorization": f"token {token}"},
+            timeout=httpx.Timeout(20, read=120, pool=1),
+            limits=httpx.Limits(max_connections=_STREAMS_MAX),
+            trust_env=False,
+        )
         self._client = httpx.AsyncClient(headers={"Authorization": f"token {token}"}, timeout=20, trust_env=False)
 
     async def close(self) -> None:
         """Close the connections. The object is of no use afterwards."""
         await self._client.aclose()
+        await self._streams.aclose()
 
     async def token_owner(self, token: str) -> TokenOwner | None:
         """Who *token* speaks for, None where the Hub does not know it. Needs no scope of ours."""
         headers = {"Authorization": f"token {token}"}
         response = await self._send("GET", "/user", headers=headers, accept={200, 401, 403})
-        return TokenOwner.model_validate(response.json()) if response.status_code == 200 else None
+        return _read(TokenOwner, _body(response)) if response.status_code == 200 else None
 
     async def exchange_code(self, code: str, *, verifier: str, client_id: str, secret: str, redirect_uri: str) -> str:
         """The access token for an OAuth *code* (RFC 6749 section 4.1.3 with the PKCE *verifier* of RFC 7636)."""
@@ -50,21 +63,21 @@ class Hub:
             "redirect_uri": redirect_uri,
         }
         response = await self._send("POST", "/oauth2/token", data=form)
-        return str(response.json()["access_token"])
+        return _read(_AccessToken, _body(response)).access_token
 
     async def find_user(self, name: str) -> HubUser | None:
         """The account called *name* with its groups, roles and server. Scopes: ``read:users``, ``read:roles:users``,
         ``read:servers``."""
         response = await self._send("GET", f"/users/{_part(name)}", accept={200, 404})
-        return HubUser.model_validate(response.json()) if response.status_code == 200 else None
+        return _read(HubUser, _body(response)) if response.status_code == 200 else None
 
-    async def list_users(self) -> list[HubUser]:
-        """All accounts. Scope: ``list:users``."""
-        return [HubUser.model_validate(item) async for item in self._pages("/users")]
+    async def list_users(self, *, active: bool = False) -> list[HubUser]:
+        """All accounts, or only those whose server runs, starts or stops. Scope: ``list:users``."""
+        return [_read(HubUser, item) async for item in self._pages("/users", {"state": "active"} if active else {})]
 
     async def list_groups(self) -> list[HubGroup]:
         """All groups. Scopes: ``list:groups``, ``read:roles:groups``."""
-        return [HubGroup.model_validate(item) async for item in self._pages("/groups")]
+        return [_read(HubGroup, item) async for item in self._pages("/groups", {})]
 
     async def create_user(self, name: str) -> None:
         """Make sure the account exists. Scope: ``admin:users``."""
@@ -94,13 +107,13 @@ class Hub:
         """
         url = f"{self._api_url}/users/{_part(name)}/server/progress"
         try:
-            async with self._client.stream("GET", url, timeout=httpx.Timeout(20, read=120)) as response:
+            async with self._streams.stream("GET", url) as response:
                 if response.status_code != 200:
                     return
                 async for line in response.aiter_lines():
                     if line.startswith("data:"):
                         yield json.loads(line.removeprefix("data:"))
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, ValueError) as error:
             raise HubUnavailable("the Hub's progress stream broke off") from error
 
     async def share(self, owner: str, user: str) -> None:
@@ -115,16 +128,15 @@ class Hub:
         """Make sure nobody gets to *owner*'s default server by a share. Scope: ``shares``."""
         await self._send("DELETE", f"/shares/{_part(owner)}/", accept={200, 204, 404})
 
-    async def _pages(self, path: str) -> AsyncIterator[dict[str, Any]]:
+    async def _pages(self, path: str, params: Mapping[str, str]) -> AsyncIterator[object]:
         offset: int | None = 0
         while offset is not None:
-            params = {"offset": str(offset), "limit": str(_PAGE)}
-            response = await self._send("GET", path, params=params, headers=_PAGINATED)
-            body = response.json()
-            for item in body["items"]:
+            place = {"offset": str(offset), "limit": str(_PAGE)}
+            response = await self._send("GET", path, params={**params, **place}, headers=_PAGINATED)
+            page = _read(_Page, _body(response))
+            for item in page.items:
                 yield item
-            following = body["_pagination"]["next"]
-            offset = following["offset"] if following else None
+            offset = page.pagination.next.offset if page.pagination.next else None
 
     async def _send(
         self,
@@ -148,6 +160,37 @@ class Hub:
         if response.status_code >= 500:
             raise HubUnavailable(f"the Hub answered {response.status_code}")
         raise HubRefused(response.status_code, _message(response))
+
+
+class _AccessToken(BaseModel):
+    access_token: str
+
+
+class _Place(BaseModel):
+    offset: int
+
+
+class _Pagination(BaseModel):
+    next: _Place | None = None
+
+
+class _Page(BaseModel):
+    items: list[Any]
+    pagination: _Pagination = Field(alias="_pagination")
+
+
+def _read(shape: type[Model], body: object) -> Model:
+    try:
+        return shape.model_validate(body)
+    except ValidationError as error:
+        raise HubUnavailable("the Hub's answer cannot be understood") from error
+
+
+def _body(response: httpx.Response) -> object:
+    try:
+        return response.json()
+    except ValueError as error:
+        raise HubUnavailable("the Hub's answer cannot be read") from error
 
 
 def _part(name: str) -> str:

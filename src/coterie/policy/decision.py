@@ -68,7 +68,7 @@ class Allow:
 
     def allows(self, need: Role) -> bool:
         """Whether this is enough for what needs *need*."""
-        return self.role >= need
+        return self.role.reaches(need)
 
     @property
     def is_listed(self) -> bool:

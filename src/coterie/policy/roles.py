@@ -27,6 +27,10 @@ class Role(IntEnum):
         """The role as people read it: ``Viewer``, ``Editor``, ``Co-owner``, ``Creator``."""
         return self.word.capitalize()
 
+    def reaches(self, need: Role) -> bool:
+        """Whether this role is enough for what needs *need*."""
+        return self >= need
+
     @classmethod
     def parse(cls, word: str) -> Role:
         """The role whose ``word`` this is. Raises ValueError for any other text."""

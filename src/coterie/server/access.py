@@ -20,4 +20,4 @@ class Access:
 
     def allows(self, need: Role) -> bool:
         """Whether the role is enough for what needs *need*."""
-        return self.role >= need
+        return self.role.reaches(need)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
-from starlette.middleware import Middleware
+from starlette.types import ASGIApp
 
 from coterie import __version__
 from coterie.actions.admit import keep_shares_in_step
@@ -50,6 +50,14 @@ def make_world(settings: Settings) -> World:
     return world
 
 
+class _App(FastAPI):
+    """An application whose every answer has the security headers, those to its own defects included: middleware that is
+    added in the usual way stands behind the handler of last resort."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return SecurityHeaders(super().build_middleware_stack(), self.state.settings)
+
+
 def create_app(settings: Settings, world: World) -> FastAPI:
     """The service as an ASGI application. Its lifespan brings the database up to date and runs the outbox's
     consumer."""
@@ -69,7 +77,7 @@ def create_app(settings: Settings, world: World) -> FastAPI:
             await world.store.close()
 
     prefix = settings.prefix.rstrip("/")
-    app = FastAPI(
+    app = _App(
         title="Coterie",
         version=__version__,
         description=_DESCRIPTION,
@@ -78,7 +86,6 @@ def create_app(settings: Settings, world: World) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        middleware=[Middleware(SecurityHeaders, settings=settings)],
     )
     app.state.world = world
     app.state.settings = settings

@@ -37,6 +37,8 @@ PROBLEMS: dict[ProblemCode, tuple[int, str]] = {
     ProblemCode.ADMINISTRATORS_ONLY: (403, "For administrators only"),
     ProblemCode.ONESELF: (403, "Not oneself"),
     ProblemCode.INVALID_INPUT: (422, "Invalid input"),
+    ProblemCode.TOO_MANY_STREAMS: (429, "Too many at once"),
+    ProblemCode.SERVICE_UNREACHABLE: (503, "The service does not answer"),
     ProblemCode.CONFLICT: (409, "Changed meanwhile"),
     ProblemCode.HUB_UNAVAILABLE: (503, "The Hub does not answer"),
     ProblemCode.STORE_UNAVAILABLE: (503, "The database does not answer"),
@@ -112,6 +114,8 @@ def install(app: FastAPI, settings: Settings) -> None:
 def _first(errors: Sequence[Any]) -> str:
     """The first thing that is wrong, without repeating what was sent."""
     error = errors[0]
-    place = ".".join(str(part) for part in error["loc"] if part not in ("body", "path", "query"))
+    # The parts of a place that are not names are the validators' own.
+    parts = (str(part) for part in error["loc"] if part not in ("body", "path", "query"))
+    place = ".".join(part for part in parts if part.isidentifier() or part.isdigit())
     message = str(error["msg"]).removeprefix("Value error, ")
     return f"{place}: {message}" if place else message

@@ -14,6 +14,7 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import secrets
 from dataclasses import dataclass
 from typing import Annotated
@@ -33,6 +34,7 @@ from coterie.wire.problems import ProblemCode
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _STATE_MAX_AGE = 600
+_TOKEN = re.compile(r"[\x21-\x7e]{1,500}")
 
 router = APIRouter(include_in_schema=False)
 
@@ -62,7 +64,7 @@ async def api_caller(request: Request, world: InWorld, settings: WithSettings, t
     """The person behind an API call: a bearer token's, else the page's session's. Changes by cookie are guarded."""
     token = _bearer(request)
     if token is None:
-        token = request.cookies.get(_cookie(settings))
+        token = _kept_token(request, settings)
         if token is not None and request.method not in _SAFE_METHODS:
             await _guard(request, settings, token)
     if token is None:
@@ -79,7 +81,7 @@ async def api_caller(request: Request, world: InWorld, settings: WithSettings, t
 
 async def page_caller(request: Request, world: InWorld, settings: WithSettings, tokens: KnownTokens) -> PageCaller:
     """The person who looks at a page. Raises SignInFirst where there is none."""
-    token = request.cookies.get(_cookie(settings))
+    token = _kept_token(request, settings)
     person = None if token is None else await _person(world, tokens, token)
     if token is None or person is None:
         raise SignInFirst
@@ -184,8 +186,16 @@ async def _guard(request: Request, settings: Settings, token: str) -> None:
 
 def _bearer(request: Request) -> str | None:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
-    token = token.strip()
-    return token if scheme.lower() in ("bearer", "token") and token and token.isascii() else None
+    return _plausible(token.strip()) if scheme.lower() in ("bearer", "token") else None
+
+
+def _kept_token(request: Request, settings: Settings) -> str | None:
+    return _plausible(request.cookies.get(_cookie(settings), ""))
+
+
+def _plausible(token: str) -> str | None:
+    """*token* if it could be one: what no header can carry is not asked about."""
+    return token if _TOKEN.fullmatch(token) else None
 
 
 def _csrf(token: str) -> str:

@@ -9,7 +9,7 @@ class EventKind(StrEnum):
     """Why an event was written."""
 
     ACCESS = "access"
-    """Grants, general access or the workspace's name changed for the principal, or for everybody."""
+    """Grants or general access changed for the principal, or for everybody."""
     OPENED = "opened"
     """The principal opened the workspace and waits to be let through the Hub."""
     REPORTED = "reported"

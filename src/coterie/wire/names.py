@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import re
 
-ID_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
-ID_LENGTH = 16
-
 #: The one role that Coterie's configuration adds to the Hub, for its service. It is no right of anybody's.
 SERVICE_ROLE = "coterie-service"
 

@@ -23,6 +23,8 @@ class ProblemCode(StrEnum):
     ADMINISTRATORS_ONLY = "administrators-only"
     ONESELF = "oneself"
     INVALID_INPUT = "invalid-input"
+    TOO_MANY_STREAMS = "too-many-streams"
+    SERVICE_UNREACHABLE = "service-unreachable"
     CONFLICT = "conflict"
     HUB_UNAVAILABLE = "hub-unavailable"
     STORE_UNAVAILABLE = "store-unavailable"

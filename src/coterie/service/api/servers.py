@@ -14,6 +14,7 @@ from coterie.actions.explain import decide_for_server
 from coterie.actions.follow import follow_events
 from coterie.actions.sessions import report_session
 from coterie.actions.world import World
+from coterie.hubapi import HubError
 from coterie.service.dependencies import InWorld
 from coterie.service.sign_in import CallingServer
 from coterie.service.tokens import Tokens
@@ -56,7 +57,10 @@ async def read_events(
     token = request.headers["Authorization"].partition(" ")[2].strip()
 
     async def is_still_there() -> bool:
-        return await tokens.server_behind(token) == account
+        try:
+            return await tokens.server_behind(token) == account
+        except HubError:
+            return True  # a Hub that restarts must not cost everybody their open documents
 
     events: AsyncIterator[str] = follow_events(world, stored, after=after, is_still_there=is_still_there)
     return StreamingResponse(events, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
