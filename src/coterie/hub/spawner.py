@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyterhub.spawner import SimpleLocalProcessSpawner, Spawner
-from traitlets import Unicode, default
+from traitlets import Float, Unicode, default
 
 from coterie.client import ServiceClient, ServiceRefused, ServiceUnreachable
 from coterie.hub.environment import Place, home_of, server_environment
@@ -47,6 +47,10 @@ class InCoterie(_AnySpawner):
     service_url = Unicode(help="The service as servers and the Hub reach it.").tag(config=True)
     service_public_url = Unicode(help="The service as browsers reach it.").tag(config=True)
 
+    lease = Float(
+        60.0, help="For how many seconds a server goes on with what it knows while the service cannot be reached."
+    ).tag(config=True)
+
     session = Unicode(help="The id of the session that was started last.")
     place: Place | None = None
 
@@ -65,6 +69,10 @@ class InCoterie(_AnySpawner):
 
     async def start(self) -> Any:
         """Raises CannotStart where the service does not know the account or cannot be asked."""
+        if not self.disable_user_config:
+            raise CannotStart(
+                "This server would read settings that people of the workspace can write. Tell the operator."
+            )
         self.session = secrets.token_hex(16)
         self.place = await self._find_place()
         await self.prepare(self.place)
@@ -82,6 +90,7 @@ class InCoterie(_AnySpawner):
                 service_url=self.service_url,
                 service_public_url=self.service_public_url,
             )
+            environment.setdefault("COTERIE_LEASE", str(self.lease))
         return environment
 
     async def _find_place(self) -> Place:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from typing import Any
 
 from jupyter_server.utils import url_path_join
 from jupyterhub.singleuser.extension import JupyterHubSingleUser
 
 from coterie.client import ServiceClient
+from coterie.server.admissions import Admissions
 from coterie.server.connections import Connections
 from coterie.server.decisions import Decisions
 from coterie.server.follower import Follower
@@ -61,9 +63,12 @@ class CoterieServer(JupyterHubSingleUser):
         """Put the gate in place before anything is served."""
         super().initialize(args)
         server = self.serverapp
+        # The Hub stops a server by this signal, which without a terminal would end it where it stands, nothing saved.
+        signal.signal(signal.SIGINT, server._signal_stop)
         place = Place.from_environment()
         identity_provider = server.identity_provider
         identity_provider.place = place
+        identity_provider.hub_auth.cache = Admissions(identity_provider.hub_auth)
         client = ServiceClient(place.service_url, self.hub_auth.api_token)
         lease = float(os.environ.get("COTERIE_LEASE", DEFAULT_LEASE))
         decisions = Decisions(client.decide, owner=place.owner, lease=lease)
@@ -76,7 +81,6 @@ class CoterieServer(JupyterHubSingleUser):
             decisions,
             connections,
             session=place.session,
-            lease=lease,
             on_change=identity_provider.hub_auth.cache.clear,
         )
         forget_environment(self.hub_auth, identity_provider.hub_auth)
@@ -87,8 +91,15 @@ class CoterieServer(JupyterHubSingleUser):
 
         async def start_following() -> None:
             self._following = asyncio.create_task(self._follower.run(), name="follow the service")
+            self._following.add_done_callback(self._stop_without_follower)
 
         server.io_loop.run_sync(start_following)
+
+    def _stop_without_follower(self, following: asyncio.Task[None]) -> None:
+        """A server that nobody can be cut from any more must not go on."""
+        if not following.cancelled():
+            self.log.critical("The service is no longer followed; stopping.", exc_info=following.exception())
+            self.serverapp.io_loop.add_callback(self.serverapp.stop)
 
     async def stop_extension(self) -> None:
         """Stop following the service."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any, Protocol, cast
 from weakref import WeakSet
 
@@ -9,6 +10,8 @@ from tornado.websocket import WebSocketHandler
 
 from coterie.server.access import Access
 from coterie.wire.close_codes import ACCESS_ENDED, ROLE_CHANGED, SERVICE_UNREACHABLE, CloseCode
+
+log = logging.getLogger("coterie")
 
 
 class Connection(Protocol):
@@ -42,7 +45,7 @@ class Connections:
     def apply(self, name: str, access: Access | None) -> None:
         """Hold *name*'s connections to *access*; None ends them."""
         for connection in self._of(name):
-            if access is None or access.person != connection.coterie_access.person:
+            if access is None or _is_somebody_else(access, connection.coterie_access):
                 _end(connection, ACCESS_ENDED)
             elif access != connection.coterie_access:
                 _change(connection, access)
@@ -53,29 +56,50 @@ class Connections:
             _end(connection, SERVICE_UNREACHABLE)
 
     def _of(self, name: str) -> list[Connection]:
-        return [connection for connection in self._all() if connection.coterie_access.name == name]
+        """Those that go on: what has been ended is ended."""
+        return [
+            connection
+            for connection in self._all()
+            if connection.coterie_access.name == name and connection.coterie_ended is None
+        ]
 
     def _all(self) -> list[Connection]:
         return [cast(Connection, handler) for handler in self._handlers]
 
 
+def _is_somebody_else(access: Access, had: Access) -> bool:
+    """Whether an account of this name was made anew. A home's owner has no id while the service cannot be asked."""
+    return "" not in (access.person, had.person) and access.person != had.person
+
+
 def _change(connection: Connection, access: Access) -> None:
     had = connection.coterie_access
     connection.coterie_access = access
-    if hasattr(connection, "access_changed"):
-        connection.access_changed(access)
+    if connection.ws_connection is None:
+        # The handshake is still under way, and was let pass with what the person had.
+        if not access.allows(had.role):
+            _end(connection, ROLE_CHANGED)
+    elif hasattr(connection, "access_changed"):
+        try:
+            connection.access_changed(access)
+        except Exception:
+            log.exception("A connection did not take the change of a role.")
+            _end(connection, ROLE_CHANGED)
     elif not access.allows(had.role):
         # It was opened with a role that may no longer be enough, and only opening it anew would check.
         _end(connection, ROLE_CHANGED)
 
 
 def _end(connection: Connection, code: CloseCode) -> None:
-    if connection.coterie_ended is not None:
-        return
     # From here on the gate passes none of its frames on, whatever the client makes of the close.
     connection.coterie_ended = code
     if connection.ws_connection is not None:  # else the handshake is still under way, and ends it when it is done
-        end(connection, code)
+        try:
+            end(connection, code)
+        except Exception:
+            # A handler that fails to close must keep neither its own connection open nor those that come after it.
+            log.exception("A connection did not close as it should.")
+            WebSocketHandler.close(cast(WebSocketHandler, connection), code.status, code.reason)
 
 
 def end(connection: Connection, code: CloseCode) -> None:

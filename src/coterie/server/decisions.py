@@ -1,11 +1,13 @@
-"""The service's decisions, kept for a moment: at most until their ``until``, an event, or ten seconds have passed.
+"""The service's decisions, kept for a moment: at most until their ``until``, an event, or ten seconds have passed (half
+of the lease where that is less).
 
-While the service cannot be reached, what is known goes on counting until the lease ends; after that nobody is let in
-but the owner of a home, whose access no grant gave.
+While the service cannot be reached, what is known goes on counting until the lease ends, counted from the service's
+last answer about the person; after that nobody is let in but the owner of a home, whose access no grant gave.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -18,6 +20,10 @@ from coterie.wire.bodies import ServerDecision
 
 #: For how long a decision is not asked for again without an event (seconds): groups and rights change silently.
 FRESH_FOR = 10.0
+
+
+#: How long the service may take over a question when no lease is left to wait in (seconds).
+_PATIENCE = 1.0
 
 
 class Undecided(Exception):
@@ -45,25 +51,30 @@ class Decisions:
         self._ask = ask
         self._owner = owner
         self._lease = lease
+        self._fresh_for = min(FRESH_FOR, lease / 2)
         self._clock = clock
         self._now = now
         self._kept: dict[str, _Kept] = {}
         self._generation = 0
 
     async def get(self, name: str) -> Access | None:
-        """The access of the person called *name*, None for none. Raises Undecided."""
+        """The access of the person called *name*, None for none. Raises Undecided.
+
+        A refusal is asked for again each time: somebody who has just been let in must not be kept out by it.
+        """
         kept = self._kept.get(name)
-        if kept is not None and self._counts(kept) and self._clock() - kept.at < FRESH_FOR:
-            return kept.access
-        return await self.look_again(name)
+        if kept is None or kept.access is None or self.is_due(name):
+            return await self.look_again(name)
+        return kept.access
 
     async def look_again(self, name: str) -> Access | None:
         """The same, asking the service whatever is kept. Raises Undecided."""
         while True:
             generation, asked_at = self._generation, self._clock()
             try:
-                access = _access(await self._ask(name))
-            except (ServiceUnreachable, ServiceRefused) as error:
+                async with asyncio.timeout(self._patience(name)):
+                    access = _access(await self._ask(name))
+            except (ServiceUnreachable, ServiceRefused, TimeoutError) as error:
                 return self._without_service(name, error)
             if generation == self._generation:
                 self._kept[name] = _Kept(access, asked_at)
@@ -81,10 +92,15 @@ class Decisions:
     def is_due(self, name: str) -> bool:
         """Whether what is kept about *name* is too old to go on without asking."""
         kept = self._kept.get(name)
-        return kept is None or not self._counts(kept) or self._clock() - kept.at >= FRESH_FOR
+        return kept is None or not self._counts(kept) or self._clock() - kept.at >= self._fresh_for
 
     def _counts(self, kept: _Kept) -> bool:
         return kept.access is None or kept.access.until is None or self._now() < kept.access.until
+
+    def _patience(self, name: str) -> float | None:
+        """A service that hangs must not lengthen a lease. None: as long as the client has."""
+        kept = self._kept.get(name)
+        return None if kept is None else max(_PATIENCE, kept.at + self._lease - self._clock())
 
     def _without_service(self, name: str, error: Exception) -> Access | None:
         if name == self._owner:

@@ -1,11 +1,10 @@
-"""Follows the service: whose access to look at again, and whether the service is there at all."""
+"""Follows the service: whose access to look at again. Whatever goes wrong, it goes on following."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from coterie.client import Alive, ServiceClient, ServiceError
 from coterie.server.connections import Connections
@@ -28,18 +27,13 @@ class Follower:
         connections: Connections,
         *,
         session: str,
-        lease: float,
         on_change: Callable[[], None],
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._client = client
         self._decisions = decisions
         self._connections = connections
         self._session = session
-        self._lease = lease
         self._on_change = on_change
-        self._clock = clock
-        self._heard_at = clock()
         self._revision: int | None = None
 
     async def run(self) -> None:
@@ -52,36 +46,42 @@ class Follower:
         while True:
             try:
                 async for event in self._client.events(self._session, self._revision):
-                    self._heard_at = self._clock()
                     self._revision = event.revision
                     if not isinstance(event, Alive):
                         await self._look_again(event.name)
             except ServiceError as error:
                 log.warning("Not following the service: %s", error)
+            except Exception:
+                # Nobody would be cut any more if this task ended.
+                log.exception("An event could not be followed.")
+                self._decisions.forget(None)
             await asyncio.sleep(_RETRY_AFTER)
 
     async def _watch(self) -> None:
-        """Look at dates that pass, at groups and rights that change without an event, and at the lease."""
+        """Look at dates that pass, at groups and rights that change without an event, and at leases that end."""
         while True:
             await asyncio.sleep(_TICK)
-            if self._clock() - self._heard_at > self._lease:
-                self._decisions.forget(None)
-            for name in self._connections.names():
-                if self._decisions.is_due(name):
-                    await self._review(name)
+            await self._review(name for name in self._connections.names() if self._decisions.is_due(name))
 
     async def _look_again(self, name: str | None) -> None:
         self._decisions.forget(name)
         self._on_change()
         names = self._connections.names()
-        async with asyncio.TaskGroup() as tasks:
-            for each in names if name is None else names & {name}:
-                tasks.create_task(self._review(each))
+        await self._review(names if name is None else names & {name})
 
-    async def _review(self, name: str) -> None:
+    async def _review(self, names: Iterable[str]) -> None:
+        """All at once: while the service hangs, nobody's turn comes later because of the others."""
+        async with asyncio.TaskGroup() as tasks:
+            for name in names:
+                tasks.create_task(self._review_one(name))
+
+    async def _review_one(self, name: str) -> None:
         try:
             access = await self._decisions.get(name)
         except Undecided:
+            self._connections.suspend(name)
+        except Exception:
+            log.exception("A decision could not be read.")
             self._connections.suspend(name)
         else:
             self._connections.apply(name, access)

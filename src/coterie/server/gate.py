@@ -10,19 +10,21 @@ spelled, the code that would run is what counts.
 
 from __future__ import annotations
 
-import html
+import asyncio
 import json
 from typing import Any
 from urllib.parse import urlsplit
 
 from jupyter_server.base.handlers import JupyterHandler
 from jupyterhub.singleuser.extension import JupyterHubIdentityProvider
-from tornado.web import Application, HTTPError, RequestHandler
+from tornado.httputil import HTTPServerRequest
+from tornado.web import Application, ErrorHandler, HTTPError, RequestHandler
 from tornado.websocket import WebSocketHandler
 
 from coterie.server.access import Access
 from coterie.server.connections import Connections, end
 from coterie.server.decisions import Decisions, Undecided
+from coterie.server.no_access import CONTENT_SECURITY_POLICY, no_access_page
 from coterie.server.place import Place
 from coterie.server.routes import ANYBODY, needed
 from coterie.wire.names import is_reserved
@@ -50,16 +52,26 @@ class Gate:
         self._place = place
 
     def install(self, application: Application) -> None:
-        """Put the gate in front of every handler of *application*, those that are added later included."""
-        original = application.get_handler_delegate
+        """Put the gate in front of every handler of *application*, those that are added later included. A route that
+        leads to something other than a handler leads nowhere: the gate could not stand in front of it."""
+        make_delegate, find_handler = application.get_handler_delegate, application.find_handler
         classes: dict[type[RequestHandler], type[RequestHandler]] = {}
 
         def guarded(request: Any, target_class: type[RequestHandler], *args: Any, **kwargs: Any) -> Any:
             if target_class not in classes:
                 classes[target_class] = _guarded(target_class, self)
-            return original(request, classes[target_class], *args, **kwargs)
+            delegate: Any = make_delegate(request, classes[target_class], *args, **kwargs)
+            delegate.is_guarded = True
+            return delegate
+
+        def find(request: HTTPServerRequest, **kwargs: Any) -> Any:
+            found = find_handler(request, **kwargs)
+            return (
+                found if getattr(found, "is_guarded", False) else guarded(request, ErrorHandler, {"status_code": 404})
+            )
 
         application.get_handler_delegate = guarded  # type: ignore[method-assign]
+        application.find_handler = find  # type: ignore[method-assign]
 
     async def check(self, handler: RequestHandler, handler_class: type[RequestHandler]) -> None:
         """Set ``coterie_access`` on *handler*, or finish it with a refusal. A WebSocket is registered when it may go
@@ -76,7 +88,7 @@ class Gate:
             access = await self._decisions.get(name)
         except Undecided:
             detail = "Whether you may be here cannot be checked at the moment. Try again soon."
-            return _refuse(handler, 503, ProblemCode.HUB_UNAVAILABLE, detail)
+            return _refuse(handler, 503, ProblemCode.SERVICE_UNREACHABLE, detail)
         if access is None:
             return self._refuse_stranger(handler)
         if not access.allows(need):
@@ -101,13 +113,16 @@ class Gate:
         return str(user.username)
 
     def _ask_to_sign_in(self, handler: RequestHandler) -> None:
-        """Send a browser that looks at a page to the Hub; refuse everything else."""
-        if not _is_page_view(handler) or getattr(handler, "_jupyterhub_user", None) is not None:
+        """Send a browser that looks at a page to the Hub; refuse everything else, with a word for pages whose sign-in
+        was for an earlier session."""
+        if getattr(handler, "_cached_hub_user", None) is not None:
             return self._refuse_stranger(handler)
+        if not _is_page_view(handler):
+            return _refuse(handler, 403, ProblemCode.SIGN_IN_NEEDED, "This needs a sign-in at the Hub.")
         try:
             handler.redirect(handler.get_login_url())
         except HTTPError:
-            # Signed in, but the Hub lets them through to this server no longer (or it is an API route).
+            # An API route.
             return self._refuse_stranger(handler)
         return None
 
@@ -118,14 +133,8 @@ class Gate:
         handler.set_status(403)
         handler.set_header(_MARK, "refused")
         handler.set_header("Content-Type", "text/html; charset=utf-8")
-        handler.set_header("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-        link = html.escape(self._place.public_url, quote=True)
-        _finish(
-            handler,
-            '<!doctype html><html lang="en"><meta charset="utf-8"><title>No access</title>'
-            '<meta name="color-scheme" content="light dark">'
-            f'<h1>No access</h1><p>{detail}</p><p><a href="{link}">Back to my workspaces</a></p></html>',
-        )
+        handler.set_header("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+        _finish(handler, no_access_page(detail, self._place.public_url))
         return None
 
 
@@ -161,11 +170,30 @@ def _socket_members(handler_class: type[WebSocketHandler], gate: Gate) -> dict[s
         # tornado goes on delivering frames for seconds after a close that the client ignores.
         return None if self.coterie_ended is not None else handler_class.on_message(self, message)
 
+    def write_message(self: Any, message: str | bytes | dict[str, Any], binary: bool = False) -> Any:
+        if self.coterie_ended is not None:
+            # Who writes to several people's connections in a row, as terminals do, must not stumble over this one.
+            nothing: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            nothing.set_result(None)
+            return nothing
+        return handler_class.write_message(self, message, binary)
+
     def on_close(self: Any) -> None:
         gate.connections.discard(self)
         handler_class.on_close(self)
 
-    return {"open": open_, "on_message": on_message, "on_close": on_close}
+    def on_finish(self: Any) -> None:
+        if self.ws_connection is None:  # a request that never became a connection
+            gate.connections.discard(self)
+        handler_class.on_finish(self)
+
+    return {
+        "open": open_,
+        "on_message": on_message,
+        "write_message": write_message,
+        "on_close": on_close,
+        "on_finish": on_finish,
+    }
 
 
 def _is_own_origin(handler: WebSocketHandler) -> bool:

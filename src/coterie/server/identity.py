@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from jupyter_server.auth.identity import User
 from jupyter_server.base.handlers import JupyterHandler
 from jupyterhub.singleuser.extension import JupyterHubIdentityProvider
+from traitlets import default
 
 from coterie.policy import Role
 from coterie.server.gate import access_of
 from coterie.server.place import Place
-from coterie.server.plugins import OFF_FOR_EVERYBODY, OFF_FOR_VIEWERS
+from coterie.server.plugins import OFF_FOR_EVERYBODY, OFF_FOR_VIEWERS, OFF_IN_HOMES, OFF_IN_WORKSPACES
+from coterie.server.rooms.connection import describe
 
 
 class CoterieIdentityProvider(JupyterHubIdentityProvider):
@@ -26,6 +29,15 @@ class CoterieIdentityProvider(JupyterHubIdentityProvider):
         """None: with a token of its own a Jupyter server writes it, readable for kernels, into its runtime folder."""
         return ""
 
+    @default("updatable_fields")
+    def _updatable_fields(self) -> list[str]:
+        return []  # who somebody is, the Hub says
+
+    def identity_model(self, user: User) -> dict[str, Any]:
+        """The person as the others in a room are shown them, so that everybody has one colour and one set of
+        initials."""
+        return {**super().identity_model(user), **describe(user)}
+
     def page_config_hook(self, handler: JupyterHandler, page_config: dict[str, Any]) -> dict[str, Any]:
         """Add what ``lab`` needs. Works on a copy: the dictionary is shared by everybody's requests, and what it is
         given here is one person's."""
@@ -33,16 +45,21 @@ class CoterieIdentityProvider(JupyterHubIdentityProvider):
         access = access_of(handler)
         if access is None:
             return config
+        is_home = self.place.workspace.startswith("~")
         is_viewer = not access.allows(Role.EDITOR)
         config |= {
+            # Nothing is built here, so no page needs to ask whether something should be.
+            "buildAvailable": False,
+            "buildCheck": False,
             "coterieRole": access.role.word,
             "coterieWorkspace": self.place.workspace,
             "coterieWorkspaceName": self.place.name,
             "coterieServiceUrl": self.place.public_url,
-            "coterieShareUrl": self.place.share_url,
+            "coterieShareUrl": "" if is_home else self.place.share_url,
             "disabledExtensions": [
                 *config.get("disabledExtensions", []),
                 *OFF_FOR_EVERYBODY,
+                *(OFF_IN_HOMES if is_home else OFF_IN_WORKSPACES),
                 *(OFF_FOR_VIEWERS if is_viewer else ()),
             ],
         }

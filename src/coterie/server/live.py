@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
 from jupyter_server.base.handlers import JupyterHandler
-from tornado.websocket import WebSocketHandler
+from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from coterie.server.access import Access
 
@@ -28,5 +29,6 @@ class LiveHandler(WebSocketHandler, JupyterHandler):
         """Nothing a client says here means anything."""
 
     def access_changed(self, access: Access) -> None:
-        """Say so."""
-        self.write_message(json.dumps({"role": access.role.word, "reasons": access.reasons}))
+        """Say so. Before the channel is open, opening it will; after it has closed, nobody wants to know."""
+        with suppress(WebSocketClosedError):
+            self.write_message(json.dumps({"role": access.role.word, "reasons": access.reasons}))

@@ -14,6 +14,13 @@ OFF_FOR_EVERYBODY = (
     "@jupyterlab/pluginmanager-extension",
 )
 
+#: Off in workspaces: the question whether the Hub should start the server again. Its address is none that a person may
+#: start; ``lab`` says what is the matter.
+OFF_IN_WORKSPACES = ("@jupyterlab/hub-extension:connectionlost",)
+
+#: Off in homes, where JupyterHub asks itself.
+OFF_IN_HOMES = ("@coterie/lab:connection-lost",)
+
 #: Off for Viewers besides: kernels, terminals, launching, downloading, and settings that are the workspace's.
 OFF_FOR_VIEWERS = (
     "@jupyterlab/application-extension:property-inspector",

@@ -58,6 +58,8 @@ def configure_demo(c: Config, *, state: Path, ports: Ports, subdomains: bool) ->
     c.TraefikProxy.traefik_api_username = "hub"
     # Kernels reach that port too, so the password lives in the Hub's memory only.
     c.TraefikProxy.traefik_api_password = secrets.token_urlsafe(32)
+    # Pages keep WebSockets open, which traefik would wait for when it is stopped, and the Hub for traefik.
+    c.TraefikProxy.extra_static_config = {"entryPoints": {"http": {"transport": {"lifeCycle": {"graceTimeOut": "1s"}}}}}
     settings, routes = DemoState(state).routes
     c.TraefikFileProviderProxy.static_config_file = str(settings)
     c.TraefikFileProviderProxy.dynamic_config_file = str(routes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -65,8 +66,13 @@ def describe(user: VerifiedUser) -> dict[str, Any]:
         "name": user.name or user.username,
         "display_name": shown,
         "initials": user.initials or "".join(word[0] for word in shown.split()[:2]).upper(),
-        "color": user.color or f"var(--jp-collaborator-color{sum(user.username.encode()) % 7 + 1})",
+        "color": user.color or f"var(--jp-collaborator-color{_color(user.username)})",
     }
     if user.avatar_url:
         person["avatar_url"] = user.avatar_url
     return person
+
+
+def _color(username: str) -> int:
+    """One of the seven colours of JupyterLab's themes for people who work together."""
+    return hashlib.sha256(username.encode()).digest()[0] % 7 + 1

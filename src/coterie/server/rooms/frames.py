@@ -41,6 +41,9 @@ class SaveStatus(StrEnum):
 #: Nothing larger is read. An update that carries a whole notebook with its outputs has to fit.
 MAX_FRAME = 128 * 1024 * 1024
 
+#: The same for Viewers, none of whose frames holds content that counts.
+MAX_VIEWER_FRAME = 4 * 1024 * 1024
+
 #: The largest number that a client in JavaScript reads (lib0 throws above it).
 MAX_NUMBER = 2**53 - 1
 

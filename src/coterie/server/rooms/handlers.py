@@ -17,10 +17,11 @@ from jupyter_server.utils import ensure_async
 from tornado import web
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
+from coterie.policy import Role
 from coterie.server.access import Access
 from coterie.server.rooms.connection import Connection
 from coterie.server.rooms.endings import ending
-from coterie.server.rooms.frames import MAX_FRAME
+from coterie.server.rooms.frames import MAX_FRAME, MAX_VIEWER_FRAME
 from coterie.server.rooms.names import EVERYBODY, DocumentName, is_kind, is_plain_path
 from coterie.server.rooms.registry import CannotJoin, Rooms
 from coterie.server.rooms.room import Room
@@ -143,7 +144,9 @@ class RoomHandler(WebSocketHandler, JupyterHandler):
 
     @property
     def max_message_size(self) -> int:
-        return MAX_FRAME
+        """Bytes. What a Viewer may say is short: where their cursor is, and what they have already."""
+        access = self.coterie_access
+        return MAX_FRAME if access is not None and access.allows(Role.EDITOR) else MAX_VIEWER_FRAME
 
     @property
     def ping_interval(self) -> float:
