@@ -1,4 +1,5 @@
 import { access } from './plugins/access.js';
+import { connectionLost } from './plugins/connectionLost.js';
 import { share } from './plugins/share.js';
 import { standing } from './plugins/standing.js';
 import { topBar } from './plugins/topBar.js';
@@ -7,4 +8,14 @@ import { viewerDocuments } from './plugins/viewerDocuments.js';
 import { viewerStorage } from './plugins/viewerStorage.js';
 import { viewerSurface } from './plugins/viewerSurface.js';
 
-export default [access, share, standing, topBar, viewerCommands, viewerDocuments, viewerStorage, viewerSurface];
+export default [
+  access,
+  connectionLost,
+  share,
+  standing,
+  topBar,
+  viewerCommands,
+  viewerDocuments,
+  viewerStorage,
+  viewerSurface,
+];

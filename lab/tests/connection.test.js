@@ -119,6 +119,17 @@ test('refused handshakes mean an end when the server refuses plain requests too'
   assert.equal(world.attempts, SILENT_ATTEMPTS);
 });
 
+test('a sign-in that does not count any more is waited for', async () => {
+  const { access, world } = start('unknown');
+  for (let attempt = 0; attempt < SILENT_ATTEMPTS; attempt += 1) {
+    await world.fail(GONE);
+  }
+
+  assert.deepEqual(access.standing, { kind: 'away', who: 'sign-in' });
+  world.events.said(told(ROLES.editor.word));
+  assert.deepEqual(access.standing, { kind: 'here' });
+});
+
 test('refused handshakes mean a missing server when nobody answers', async () => {
   const { access, world } = start('away');
   for (let count = 0; count < SILENT_ATTEMPTS; count += 1) {

@@ -229,7 +229,8 @@ async def test_global_is_for_administrators(service: Service, visitors: Visitors
     refused = await visitors["alice"].post(f"w/{workspace}/share/general-access", general_access="global")
     made = await visitors["admin"].post(f"w/{workspace}/share/general-access", general_access="global")
 
-    assert (refused.status_code, read(refused.text).text) == (403, "Only administrators make a workspace Global or anonymise somebody.")
+    sentence = "Only administrators make a workspace Global or anonymise somebody."
+    assert (refused.status_code, read(refused.text).text) == (403, sentence)
     assert made.status_code == 200
     assert workspace in (await visitors["erin"].get("")).text
 

@@ -7,8 +7,14 @@ export interface ILiveEvents {
   closed(status: number, reason: string): void;
 }
 
-/** The server's answer to a plain request: may the person be here, may they not, or is nobody there to say. */
-export type Probe = 'welcome' | 'refused' | 'away';
+/**
+ * The server's answer to a plain request: may the person be here, may they not, does it not know who they are, or is
+ * nobody there to say.
+ */
+export type Probe = 'welcome' | 'refused' | 'unknown' | 'away';
+
+/** The gate's word (a code of problem documents) for somebody whose sign-in does not count, or no longer. */
+const SIGN_IN_NEEDED = 'sign-in-needed';
 
 /** Open the live channel. Every call is one attempt, which ends with exactly one `closed`. */
 export function openLive(settings: ServerConnection.ISettings, events: ILiveEvents): void {
@@ -29,8 +35,12 @@ export async function probeAccess(settings: ServerConnection.ISettings): Promise
       { cache: 'no-store', redirect: 'manual' },
       settings,
     );
-    // A redirect, which the browser shows as an opaque answer, leads to the sign-in.
-    return response.status === 403 || response.type === 'opaqueredirect' ? 'refused' : response.ok ? 'welcome' : 'away';
+    if (response.status === 403) {
+      const { code } = (await response.json()) as { code?: unknown };
+      return code === SIGN_IN_NEEDED ? 'unknown' : 'refused';
+    }
+    // The gate redirects pages only: what redirects this is the Hub, in place of a server that does not run.
+    return response.ok ? 'welcome' : 'away';
   } catch {
     return 'away';
   }

@@ -9,7 +9,9 @@ export interface IPageFacts {
   readonly role: string;
   /** The service's address for browsers: the person's workspaces. */
   readonly serviceUrl: string;
-  /** The address of the share window. */
+  /** The workspace's own link, which starts its server; empty for a home. */
+  readonly openUrl: string;
+  /** The address of the share window; empty for a home, which has none. */
   readonly shareUrl: string;
 }
 
@@ -20,11 +22,13 @@ export function readPage(): IPageFacts | null {
   if (!role || !workspace) {
     return null;
   }
+  const serviceUrl = PageConfig.getOption('coterieServiceUrl');
   return {
     workspace,
     name: PageConfig.getOption('coterieWorkspaceName') || workspace,
     role,
-    serviceUrl: PageConfig.getOption('coterieServiceUrl'),
+    serviceUrl,
+    openUrl: workspace.startsWith('~') ? '' : `${serviceUrl}w/${workspace}`,
     shareUrl: PageConfig.getOption('coterieShareUrl'),
   };
 }

@@ -2,14 +2,18 @@ import { Signal, type ISignal } from '@lumino/signaling';
 
 import { readsOnly } from './roles.js';
 
+/** What is missing for access to be checked. */
+export type Away = 'service' | 'server' | 'sign-in';
+
 /**
  * How the page stands with the server.
  *
- * `here`: as usual. `away`: access cannot be checked now, and the page goes on by itself later. `ended`: for good.
+ * `here`: as usual. `away`: access cannot be checked now, and the page goes on by itself later; a sign-in lasts as long
+ * as the server runs, and one that is made anew elsewhere counts here too. `ended`: for good.
  */
 export type Standing =
   | { readonly kind: 'here' }
-  | { readonly kind: 'away'; readonly who: 'service' | 'server' }
+  | { readonly kind: 'away'; readonly who: Away }
   | { readonly kind: 'ended'; readonly message: string };
 
 /** What the page knows of the person's access. It shows what the server said and decides nothing. */
@@ -66,7 +70,7 @@ export class Access implements IAccess {
   }
 
   /** Access cannot be checked now. Nothing follows an end. */
-  lose(who: 'service' | 'server'): void {
+  lose(who: Away): void {
     if (this._standing.kind !== 'ended') {
       this._standing = { kind: 'away', who };
       this._changed.emit();

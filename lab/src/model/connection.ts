@@ -59,9 +59,16 @@ export class LiveConnection {
     const answer = await this._world.probe();
     if (answer === 'refused') {
       this._access.end(CLOSE_CODES.accessEnded.message);
-    } else if (answer === 'away' && this._access.standing.kind === 'here') {
+    } else if (answer === 'unknown') {
+      this._access.lose('sign-in');
+    } else if (answer === 'away' && !this._isServiceAway) {
       this._access.lose('server');
     }
+  }
+
+  private get _isServiceAway(): boolean {
+    const { standing } = this._access;
+    return standing.kind === 'away' && standing.who === 'service';
   }
 
   private readonly _access: Access;

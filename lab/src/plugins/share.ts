@@ -30,7 +30,7 @@ export const share: JupyterFrontEndPlugin<void> = {
       label: (args) => (args.toolbar ? trans.__('Share') : trans.__('Share Workspace…')),
       caption: trans.__('See and change who can use this workspace'),
       icon: shareIcon,
-      isEnabled: () => shareUrl !== '',
+      isVisible: () => shareUrl !== '',
       execute: () => {
         window.open(shareUrl, '_blank', 'noopener');
       },

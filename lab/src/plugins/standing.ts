@@ -1,9 +1,10 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ITranslator, nullTranslator, type TranslationBundle } from '@jupyterlab/translation';
 
+import type { IPageFacts } from '../api/page.js';
 import type { IAccess } from '../model/access.js';
 import { roleTitle } from '../model/roles.js';
-import { Banner } from '../view/banner.js';
+import { Banner, type INotice } from '../view/banner.js';
 import { reloadPage } from '../view/leaving.js';
 import { replacePage } from '../view/overlay.js';
 import { ICoterie } from './tokens.js';
@@ -31,12 +32,12 @@ export const standing: JupyterFrontEndPlugin<void> = {
         replacePage({
           title: page.name,
           message: trans.__(access.standing.message),
-          link: { label: trans.__('Back to my workspaces'), href: page.serviceUrl },
+          link: { label: trans.__('Go to your workspaces'), href: page.serviceUrl },
         });
         access.changed.disconnect(react);
         return;
       }
-      banner.say(notice(access, trans));
+      banner.say(notice(access, page, trans));
       if (access.isStale && !isLeaving) {
         isLeaving = true;
         setTimeout(() => {
@@ -51,14 +52,29 @@ export const standing: JupyterFrontEndPlugin<void> = {
 };
 
 /** The line to show above the page, or null for none. */
-function notice(access: IAccess, trans: TranslationBundle): string | null {
+function notice(access: IAccess, page: IPageFacts, trans: TranslationBundle): INotice | null {
   if (access.isStale) {
-    return trans.__('Your role is now %1. The page loads again in a moment.', trans.__(roleTitle(access.role)));
+    return {
+      text: trans.__('Your role is now %1. The page loads again in a moment.', trans.__(roleTitle(access.role))),
+    };
   }
   if (access.standing.kind !== 'away') {
     return null;
   }
-  return access.standing.who === 'service'
-    ? trans.__("Coterie's service cannot be reached; this page resumes by itself.")
-    : trans.__("The workspace's server cannot be reached; this page resumes by itself.");
+  const { who } = access.standing;
+  const link = (label: string) => (page.openUrl ? { label, href: page.openUrl } : undefined);
+  switch (who) {
+    case 'service':
+      return { text: trans.__("Coterie's service cannot be reached; this page resumes by itself.") };
+    case 'server':
+      return {
+        text: trans.__("The workspace's server cannot be reached; this page resumes by itself."),
+        link: link(trans.__('Start the server')),
+      };
+    case 'sign-in':
+      return {
+        text: trans.__('You are not signed in here any more; this page resumes when you are.'),
+        link: link(trans.__('Sign in')),
+      };
+  }
 }

@@ -1,4 +1,10 @@
-/** A line over the page that takes nothing away from it: no focus, no clicks. */
+/** What the banner says, and perhaps where to go; what it leads to opens beside the page. */
+export interface INotice {
+  readonly text: string;
+  readonly link?: { readonly label: string; readonly href: string } | undefined;
+}
+
+/** A line over the page that takes nothing away from it: no focus, and no clicks but those on its link. */
 export class Banner {
   constructor() {
     this._node.className = 'coterie-Banner';
@@ -7,11 +13,23 @@ export class Banner {
     document.body.append(this._node);
   }
 
-  /** Show *text*, or nothing. */
-  say(text: string | null): void {
-    this._node.textContent = text ?? '';
-    this._node.hidden = text === null;
+  /** Show *notice*, or nothing. */
+  say(notice: INotice | null): void {
+    this._node.hidden = notice === null;
+    this._node.replaceChildren(...(notice ? [notice.text, ...linkTo(notice)] : []));
   }
 
   private readonly _node = document.createElement('div');
+}
+
+function linkTo({ link }: INotice): Array<Node | string> {
+  if (!link) {
+    return [];
+  }
+  const anchor = document.createElement('a');
+  anchor.href = link.href;
+  anchor.target = '_blank';
+  anchor.rel = 'noopener';
+  anchor.textContent = link.label;
+  return [' ', anchor];
 }

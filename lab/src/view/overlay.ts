@@ -1,3 +1,5 @@
+import { leaveUnasked } from './leaving.js';
+
 /** What the overlay says, and where it leads. */
 export interface IOverlayProps {
   readonly title: string;
@@ -12,6 +14,7 @@ export interface IOverlayProps {
  * nor focused, and a dialog that comes up afterwards is gone before it is seen. Nothing on the page connects any more.
  */
 export function replacePage(props: IOverlayProps): void {
+  leaveUnasked();
   forbidConnections();
   keepEventsFromDialogs();
   const overlay = createOverlay(props);
@@ -66,7 +69,7 @@ function forbidConnections(): void {
 
 /** JupyterLab's dialogs hold focus and keys by listeners on the document, which outlive their nodes. The window is asked first. */
 function keepEventsFromDialogs(): void {
-  for (const kind of ['focus', 'keydown', 'mousedown', 'contextmenu', 'beforeunload']) {
+  for (const kind of ['focus', 'keydown', 'mousedown', 'contextmenu']) {
     window.addEventListener(kind, (event) => event.stopImmediatePropagation(), true);
   }
 }

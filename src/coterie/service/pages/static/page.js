@@ -1,4 +1,4 @@
-// What every page needs: menus that close, focus that is not lost, and a word when no answer comes.
+// What every page needs: menus that close, focus that is not lost, a word when no answer comes.
 
 const NO_ANSWER = 'The service does not answer. Try again in a moment.';
 
@@ -18,6 +18,17 @@ function closeMenus(except) {
 }
 
 document.addEventListener('click', (event) => closeMenus(event.target.closest('details.menu')));
+
+// The list moves up under the pointer when a row goes: the second click of a double click is for nobody.
+document.addEventListener(
+  'click',
+  (event) => {
+    if (event.detail > 1 && event.target.closest('button')) {
+      event.preventDefault();
+    }
+  },
+  true,
+);
 
 document.addEventListener('keydown', (event) => {
   const menu = event.target.closest?.('details.menu[open]');
