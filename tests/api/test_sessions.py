@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
@@ -84,3 +85,5 @@ async def test_a_database_that_is_away_for_a_moment_does_not_end_the_consumer(
 
     assert not consumer.done()
     consumer.cancel()
+    with suppress(asyncio.CancelledError):
+        await consumer

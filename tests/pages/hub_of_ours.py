@@ -48,9 +48,9 @@ class HubOfOurs(Hub):
             servers={"": self._servers[name]} if name in self._servers else {},
         )
 
-    async def list_users(self) -> list[HubUser]:
+    async def list_users(self, *, active: bool = False) -> list[HubUser]:
         found = [await self.find_user(name) for name in sorted(self._names)]
-        return [user for user in found if user is not None]
+        return [user for user in found if user is not None and (user.server is not None or not active)]
 
     async def list_groups(self) -> list[HubGroup]:
         return [HubGroup(name=name, users=members) for name, members in self.groups.items()]

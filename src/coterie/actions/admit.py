@@ -17,7 +17,8 @@ from coterie.actions.bell import heard
 from coterie.actions.sessions import end_session
 from coterie.actions.world import World
 from coterie.hubapi import HubUnavailable
-from coterie.policy import Principal, PrincipalKind
+from coterie.policy import Person, Principal, PrincipalKind
+from coterie.policy import Workspace as Facts
 from coterie.store import EntryState, StoredEntry, StoredEvent, StoredWorkspace, Unavailable
 from coterie.wire.events import EventKind
 
@@ -43,6 +44,10 @@ async def keep_shares_in_step(world: World) -> None:
                 await heard(ticket, within=max(0.0, review_at - time.monotonic()))
         except (HubUnavailable, Unavailable) as error:
             log.warning("The Hub's shares wait: %s", error)
+            await asyncio.sleep(_RETRY_AFTER)
+        except Exception:
+            # Whatever it was, no share would be made or withdrawn any more if this ended.
+            log.exception("The Hub's shares wait.")
             await asyncio.sleep(_RETRY_AFTER)
 
 
@@ -125,20 +130,34 @@ async def _review(world: World, workspace: StoredWorkspace, principal: Principal
                 async with world.store.writing() as tx:
                     await tx.remove_entry(workspace.id, entry.person_id)
                 continue
-            decision = policy.Deny() if person is None else policy.decide(person, facts, at=world.now())
-            await _settle(world, workspace, entry, name, decision)
+            if not _may_enter(world, person, facts):
+                await _keep_out(world, workspace, entry, name, person)
+            elif entry.state is EntryState.WANTED and workspace.session is not None:
+                await _let_in(world, workspace, entry, name)
 
 
-async def _settle(
-    world: World, workspace: StoredWorkspace, entry: StoredEntry, name: str, decision: policy.Decision
-) -> None:
-    if not decision:
+def _may_enter(world: World, person: Person | None, facts: Facts) -> bool:
+    return person is not None and bool(policy.decide(person, facts, at=world.now()))
+
+
+async def _let_in(world: World, workspace: StoredWorkspace, entry: StoredEntry, name: str) -> None:
+    await world.hub.share(workspace.account, name)
+    async with world.store.writing() as tx:
+        is_wanted = await tx.mark_admitted(workspace.id, entry.person_id)
+    if not is_wanted:  # taken away while the Hub was asked
         await world.hub.withdraw(workspace.account, name)
-        async with world.store.writing() as tx:
-            await tx.remove_entry(workspace.id, entry.person_id)
-    elif entry.state is EntryState.WANTED and workspace.session is not None:
-        await world.hub.share(workspace.account, name)
-        async with world.store.writing() as tx:
-            is_wanted = await tx.mark_admitted(workspace.id, entry.person_id)
-        if not is_wanted:  # taken away while the Hub was asked
-            await world.hub.withdraw(workspace.account, name)
+
+
+async def _keep_out(
+    world: World, workspace: StoredWorkspace, entry: StoredEntry, name: str, person: Person | None
+) -> None:
+    """The entry goes before the share: whoever opens from now on waits for a share of their own instead of going in by
+    one that is about to be withdrawn. Somebody who was granted access again meanwhile keeps both."""
+    async with world.store.writing() as tx:
+        await tx.remove_entry(workspace.id, entry.person_id)
+        if _may_enter(world, person, await tx.facts(workspace.id)):
+            await tx.want_entry(workspace.id, entry.person_id, entry.at)
+            if entry.state is EntryState.ADMITTED:
+                await tx.mark_admitted(workspace.id, entry.person_id)
+            return
+    await world.hub.withdraw(workspace.account, name)

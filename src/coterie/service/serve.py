@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import socket
 from types import FrameType
@@ -51,4 +52,5 @@ def main() -> None:
         server_header=False,
         timeout_graceful_shutdown=2,
     )
-    _Server(config, world).run()
+    with contextlib.suppress(KeyboardInterrupt):  # uvicorn has shut down in order, and raises it once more
+        _Server(config, world).run()

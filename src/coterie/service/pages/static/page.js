@@ -11,24 +11,14 @@ function notify(text) {
 
 function closeMenus(except) {
   for (const menu of document.querySelectorAll('details.menu[open]')) {
-    if (menu !== except) {
-      menu.open = false;
-    }
+    menu.open = menu === except;
   }
 }
 
 document.addEventListener('click', (event) => closeMenus(event.target.closest('details.menu')));
 
 // The list moves up under the pointer when a row goes: the second click of a double click is for nobody.
-document.addEventListener(
-  'click',
-  (event) => {
-    if (event.detail > 1 && event.target.closest('button')) {
-      event.preventDefault();
-    }
-  },
-  true,
-);
+document.addEventListener('click', (event) => event.detail > 1 && event.target.closest('button') && event.preventDefault());
 
 document.addEventListener('keydown', (event) => {
   const menu = event.target.closest?.('details.menu[open]');
