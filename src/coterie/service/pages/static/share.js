@@ -98,6 +98,8 @@ popup.addEventListener('click', (event) => {
 });
 
 popup.addEventListener('htmx:afterSwap', () => {
+  // Whoever was pointed at while these came stays so.
+  point(document.getElementById(input.getAttribute('aria-activedescendant') ?? ''));
   const count = options().length;
   found.textContent = count === 0 ? popup.textContent.trim() : count === 1 ? '1 suggestion' : `${count} suggestions`;
   if (isAsking) {
