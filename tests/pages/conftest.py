@@ -5,19 +5,15 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
 import uvicorn
 
-from coterie.actions.people import People
-from coterie.actions.world import World
 from coterie.hubapi import Directory
-from coterie.service.app import create_app
+from coterie.service.app import create_app, put_together
 from coterie.service.settings import Settings
-from coterie.store import Store
 from pages.hub_of_ours import HubOfOurs
 from pages.visiting import Service, Visitor
 
@@ -39,18 +35,8 @@ async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ser
             hub_url="http://hub.localhost/",
             database_url=f"sqlite:///{folder}/coterie.sqlite",
         )
-        hub, store = HubOfOurs(), Store(settings.database_url)
-        directory = Directory(hub, max_age=0)
-        world = World(
-            store=store,
-            hub=hub,
-            directory=directory,
-            people=People(store, directory),
-            now=lambda: datetime.now(UTC),
-            service_url=settings.public_url,
-            hub_url=settings.hub_url,
-        )
-        store.on_append(world.outbox_bell.ring)
+        hub = HubOfOurs()
+        world = put_together(settings, hub, Directory(hub, max_age=0))
         server = uvicorn.Server(
             uvicorn.Config(create_app(settings, world), log_config=None, access_log=False, timeout_graceful_shutdown=1)
         )

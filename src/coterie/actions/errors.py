@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from coterie.policy import Decision, Refusal, Why
-from coterie.wire.problems import ProblemCode
+from coterie.wire.problems import UNKNOWN_WORKSPACE, ProblemCode
 
-UNKNOWN_WORKSPACE = "This workspace does not exist, or you have no access to it."
 UNAVAILABLE_PRINCIPAL = (
     "There is nobody of that name whom you may share with. You can share with people who are in a group with you, "
     "with rights that you hold, and with any group."

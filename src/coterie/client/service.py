@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from coterie.client.errors import ServiceRefused, ServiceUnreachable
 from coterie.client.event_stream import Message, read_messages
+from coterie.wire import events
 from coterie.wire.bodies import AccessEvent, ServerDecision, ServerFacts
 from coterie.wire.problems import Problem
 
@@ -108,9 +109,9 @@ class ServiceClient:
 
 def _understand(message: Message) -> AccessEvent | Alive | None:
     match message.event:
-        case "access":
+        case events.STREAM_ACCESS:
             return _parse(AccessEvent, message.data)
-        case "alive":
+        case events.STREAM_ALIVE:
             return Alive(_parse(_Beat, message.data).revision)
         case _:
             # A newer service may say more than this server knows of.

@@ -13,6 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 from jupyterhub.utils import subdomain_hook_idna
 
 from coterie.hub.scopes import SERVICE
+from coterie.wire.origins import keeps_secure_cookies
 
 SubdomainHook = Callable[[str, str, str], str]
 
@@ -28,9 +29,8 @@ class Addresses:
 
     @property
     def takes_host_cookies(self) -> bool:
-        """Whether browsers store ``__Host-`` cookies here: over https, and for names below localhost."""
-        parts = urlsplit(self.hub)
-        return parts.scheme == "https" or (parts.hostname or "").endswith(".localhost")
+        """Whether browsers store ``__Host-`` cookies here."""
+        return keeps_secure_cookies(self.hub)
 
 
 def hub_public_url(*, bind_url: str, base_url: str, public_url: str, subdomain_host: str) -> str:

@@ -28,7 +28,7 @@ from coterie.server.no_access import CONTENT_SECURITY_POLICY, no_access_page
 from coterie.server.place import Place
 from coterie.server.routes import ANYBODY, needed
 from coterie.wire.names import is_reserved
-from coterie.wire.problems import ProblemCode
+from coterie.wire.problems import UNKNOWN_WORKSPACE, Problem, ProblemCode
 
 #: Says in the answer that it was the gate that refused, and not the handler behind it.
 _MARK = "X-Coterie-Gate"
@@ -127,14 +127,13 @@ class Gate:
         return None
 
     def _refuse_stranger(self, handler: RequestHandler) -> None:
-        detail = "This workspace does not exist, or you have no access to it."
         if not _is_page_view(handler):
-            return _refuse(handler, 403, ProblemCode.WORKSPACE_NOT_FOUND, detail)
+            return _refuse(handler, 403, ProblemCode.WORKSPACE_NOT_FOUND, UNKNOWN_WORKSPACE)
         handler.set_status(403)
         handler.set_header(_MARK, "refused")
         handler.set_header("Content-Type", "text/html; charset=utf-8")
         handler.set_header("Content-Security-Policy", CONTENT_SECURITY_POLICY)
-        _finish(handler, no_access_page(detail, self._place.public_url))
+        _finish(handler, no_access_page(UNKNOWN_WORKSPACE, self._place.public_url))
         return None
 
 
@@ -222,8 +221,8 @@ def _refuse(handler: RequestHandler, status: int, code: ProblemCode, detail: str
     handler.set_status(status)
     handler.set_header(_MARK, "refused")
     handler.set_header("Content-Type", "application/problem+json")
-    body = {"type": "about:blank", "title": "Refused", "status": status, "detail": detail, "code": code}
-    _finish(handler, json.dumps(body | {"message": detail}))
+    problem = Problem(type="about:blank", title="Refused", status=status, detail=detail, code=code)
+    _finish(handler, json.dumps(problem.model_dump(mode="json") | {"message": detail}))
 
 
 def _finish(handler: RequestHandler, body: str) -> None:

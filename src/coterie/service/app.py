@@ -34,9 +34,14 @@ documents (RFC 9457), times RFC 3339 in UTC, lists `{"items": [...], "next": cur
 
 def make_world(settings: Settings) -> World:
     """The world that *settings* describe: its database and its Hub."""
-    store = Store(settings.database_url)
     hub = Hub(settings.hub_api_url, settings.api_token)
     directory = Directory(hub, site_administrators=settings.site_administrators, own_roles=[SERVICE_ROLE])
+    return put_together(settings, hub, directory)
+
+
+def put_together(settings: Settings, hub: Hub, directory: Directory) -> World:
+    """The world with the database of *settings*, this Hub, and who is who there."""
+    store = Store(settings.database_url)
     world = World(
         store=store,
         hub=hub,

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urljoin, urlsplit
 
+from coterie.wire.origins import keeps_secure_cookies
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -41,10 +43,8 @@ class Settings:
 
     @property
     def keeps_secure_cookies(self) -> bool:
-        """Whether browsers keep ``Secure`` cookies for this origin: https, and ``*.localhost`` (W3C Secure Contexts,
-        section 3.1)."""
-        parts = urlsplit(self.public_url)
-        return parts.scheme == "https" or (parts.hostname or "").endswith(".localhost")
+        """Whether browsers keep ``Secure`` cookies for this origin."""
+        return keeps_secure_cookies(self.public_url)
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:

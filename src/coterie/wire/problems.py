@@ -31,6 +31,10 @@ class ProblemCode(StrEnum):
     INTERNAL_ERROR = "internal-error"
 
 
+#: Said by the service and by a server alike, in the same words whether there is such a workspace or not.
+UNKNOWN_WORKSPACE = "This workspace does not exist, or you have no access to it."
+
+
 class Problem(BaseModel):
     """An RFC 9457 problem document. *detail* is a sentence for people that says what to do."""
 
