@@ -86,6 +86,8 @@ async def test_a_person_is_no_server(service: Service) -> None:
     for path in ("server", "server/decisions/bob", "server/events?session=aaaaaaaaaaaa"):
         answer = await service.call("admin", "GET", path)
         assert (answer.status_code, answer.json()["code"]) == (403, "not-a-person")
+    answer = await service.call("admin", "POST", "server/names", json={"people": []})
+    assert (answer.status_code, answer.json()["code"]) == (403, "not-a-person")
 
 
 async def test_every_answer_carries_the_security_headers(service: Service) -> None:

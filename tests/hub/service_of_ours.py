@@ -24,6 +24,7 @@ class ServiceOfOurs:
     text: str | None = None
     stream: list[bytes] = field(default_factory=list)
     asked: list[Request] = field(default_factory=list)
+    sent: list[bytes] = field(default_factory=list)
 
     def app(self) -> FastAPI:
         """Answers the server-facing calls below /services/coterie/api/v1."""
@@ -42,9 +43,10 @@ class ServiceOfOurs:
 
             return StreamingResponse(send(), media_type="text/event-stream")
 
-        @app.get("/services/coterie/api/v1/{path:path}")
+        @app.api_route("/services/coterie/api/v1/{path:path}", methods=["GET", "POST"])
         async def anything(request: Request) -> Response:
             self.asked.append(request)
+            self.sent.append(await request.body())
             return self._answer()
 
         return app

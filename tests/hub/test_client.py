@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import socket
 
 import pytest
 
 from coterie.client import Alive, ServiceClient, ServiceRefused, ServiceUnreachable
 from coterie.client import service as client_module
-from coterie.wire.bodies import AccessEvent, ServerDecision, ServerFacts
+from coterie.wire.bodies import PEOPLE_MAX, AccessEvent, ServerDecision, ServerFacts
 from hub.service_of_ours import ServiceOfOurs
 
 TOKEN = "the-server's-own-token"
@@ -42,6 +43,31 @@ async def test_a_decision_is_asked_for_the_name_as_it_is(service: ServiceOfOurs,
     assert decision == ServerDecision(person="p1", name=name, role="viewer", reasons=["Viewer"])
     assert service.asked[0].scope["path"] == f"/services/coterie/api/v1/server/decisions/{name}"
     assert service.asked[0].scope["query_string"] == b""
+
+
+async def test_names_are_asked_for_in_one_body_and_each_person_once(service: ServiceOfOurs) -> None:
+    service.body = {"names": {"p1": "bob"}}
+
+    async with _client(service) as client:
+        names = await client.names(["p2", "p1", "p2"])
+
+    assert {"p1": "bob"} == names
+    (request,) = service.asked
+    assert ("POST", "/services/coterie/api/v1/server/names") == (request.method, request.url.path)
+    assert [{"people": ["p1", "p2"]}] == [json.loads(body) for body in service.sent]
+
+
+async def test_names_of_many_people_are_asked_for_in_parts(service: ServiceOfOurs) -> None:
+    service.body = {"names": {"p1": "bob"}}
+    people = [f"p{number}" for number in range(PEOPLE_MAX + 1)]
+
+    async with _client(service) as client:
+        await client.names(people)
+        await client.names([])
+
+    parts = [json.loads(body)["people"] for body in service.sent]
+    assert [PEOPLE_MAX, 1] == [len(part) for part in parts]
+    assert sorted(people) == sorted(person for part in parts for person in part)
 
 
 async def test_a_refusal_says_why(service: ServiceOfOurs) -> None:

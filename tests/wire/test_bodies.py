@@ -17,9 +17,11 @@ from coterie import policy
 from coterie.wire import bodies
 from coterie.wire.bodies import (
     NAME_MAX,
+    PEOPLE_MAX,
     Access,
     GrantChange,
     Input,
+    NamesQuestion,
     NewWorkspace,
     Page,
     Principal,
@@ -27,7 +29,12 @@ from coterie.wire.bodies import (
     WorkspaceChange,
 )
 
-INPUTS = [(NewWorkspace, {"name": "Penguins"}), (WorkspaceChange, {}), (GrantChange, {"role": "viewer"})]
+INPUTS = [
+    (NewWorkspace, {"name": "Penguins"}),
+    (WorkspaceChange, {}),
+    (GrantChange, {"role": "viewer"}),
+    (NamesQuestion, {"people": ["abcdefgh234567ab"]}),
+]
 
 
 def _from_json(model: type[BaseModel], body: object) -> BaseModel:
@@ -65,6 +72,16 @@ def test_unknown_fields_are_refused(model: type[Input], body: dict[str, object])
 @pytest.mark.parametrize("body", [None, [], "Penguins", 1, True, [{"name": "Penguins"}]])
 def test_what_is_not_an_object_is_refused(model: type[Input], body: object) -> None:
     assert _is_refused(model, body)
+
+
+@pytest.mark.parametrize("people", [None, "abc", {}, [1], [None], [["a"]], ["a" * (NAME_MAX + 1)]])
+def test_people_are_asked_about_by_a_list_of_ids(people: object) -> None:
+    assert _is_refused(NamesQuestion, {"people": people})
+
+
+def test_only_so_many_names_are_asked_for_at_once() -> None:
+    assert not _is_refused(NamesQuestion, {"people": ["a"] * PEOPLE_MAX})
+    assert _is_refused(NamesQuestion, {"people": ["a"] * (PEOPLE_MAX + 1)})
 
 
 @pytest.mark.parametrize("name", [None, 1, 1.5, True, [], ["Penguins"], {}, {"en": "Penguins"}])

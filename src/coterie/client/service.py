@@ -1,8 +1,8 @@
-"""What one server may ask the service with its own token: who it is, a decision, and what changes."""
+"""What one server may ask the service with its own token: who it is, a decision, names, and what changes."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self, TypeVar
@@ -14,7 +14,14 @@ from pydantic import BaseModel, ValidationError
 from coterie.client.errors import ServiceRefused, ServiceUnreachable
 from coterie.client.event_stream import Message, read_messages
 from coterie.wire import events
-from coterie.wire.bodies import AccessEvent, ServerDecision, ServerFacts
+from coterie.wire.bodies import (
+    PEOPLE_MAX,
+    AccessEvent,
+    NamesQuestion,
+    PeopleNames,
+    ServerDecision,
+    ServerFacts,
+)
 from coterie.wire.problems import Problem
 
 #: For one question. A decision that takes longer than this is as good as none.
@@ -66,11 +73,21 @@ class ServiceClient:
 
     async def facts(self) -> ServerFacts:
         """Which workspace or home this server runs."""
-        return await self._get("server", ServerFacts)
+        return await self._ask("GET", "server", ServerFacts)
 
     async def decide(self, name: str) -> ServerDecision:
         """What the person with the Hub name *name* may do on this server. Role None means no access, not an error."""
-        return await self._get(f"server/decisions/{quote(name, safe='')}", ServerDecision)
+        return await self._ask("GET", f"server/decisions/{quote(name, safe='')}", ServerDecision)
+
+    async def names(self, people: Collection[str]) -> dict[str, str]:
+        """The names of the people with these ids, by id. Who never had to do with this server's workspace is left
+        out."""
+        ids = sorted(set(people))
+        names: dict[str, str] = {}
+        for start in range(0, len(ids), PEOPLE_MAX):
+            question = NamesQuestion(people=ids[start : start + PEOPLE_MAX])
+            names |= (await self._ask("POST", "server/names", PeopleNames, question)).names
+        return names
 
     async def events(self, session: str, after: int | None = None) -> AsyncIterator[AccessEvent | Alive]:
         """What changes, from revision *after* on (None: from now), for as long as the service is there.
@@ -97,9 +114,10 @@ class ServiceClient:
             raise _unreachable(error) from error
         raise ServiceUnreachable("The Coterie service ended the event stream.")
 
-    async def _get(self, path: str, shape: type[Body], params: Mapping[str, str] | None = None) -> Body:
+    async def _ask(self, method: str, path: str, shape: type[Body], body: BaseModel | None = None) -> Body:
+        sent = None if body is None else body.model_dump(mode="json")
         try:
-            response = await self._http.get(path, params=params)
+            response = await self._http.request(method, path, json=sent)
         except httpx.HTTPError as error:
             raise _unreachable(error) from error
         if not response.is_success:

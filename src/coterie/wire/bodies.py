@@ -29,6 +29,8 @@ KindWord = Literal["user", "right", "group"]
 ServerState = Literal["stopped", "starting", "running", "stopping"]
 
 NAME_MAX = 255
+#: How many people a server may ask the names of at once.
+PEOPLE_MAX = 500
 Item = TypeVar("Item")
 # What an HTML parser takes for the start of a tag; "T < 300 K" and "x < y" are not.
 _TAG = re.compile(r"<[A-Za-z/!?]")
@@ -107,6 +109,14 @@ class GrantChange(Input):
 
     role: GrantableWord = Field(description="The role the principal gets.")
     expires_at: InputTime | None = Field(default=None, description="When the grant ends by itself; null for never.")
+
+
+class NamesQuestion(Input):
+    """Whose names a server wants to know."""
+
+    people: list[Annotated[str, Field(max_length=NAME_MAX)]] = Field(
+        max_length=PEOPLE_MAX, description="Opaque ids of people, as decisions gave them."
+    )
 
 
 class Me(BaseModel):
@@ -225,11 +235,33 @@ class ServerDecision(BaseModel):
     until: Time | None = None
 
 
+class PeopleNames(BaseModel):
+    """The names of people, by their ids. Who is not known in the workspace is left out."""
+
+    names: dict[str, str]
+
+
 class AccessEvent(BaseModel):
     """Somebody's access may have changed: look again. It never says the outcome. *name* null means everybody's."""
 
     revision: int
     name: str | None = None
+
+
+class VersionAuthor(BaseModel):
+    """Somebody who worked on a version. *name* is None for a person whom nobody here knows by name, or not now."""
+
+    name: str | None
+
+
+class DocumentVersion(BaseModel):
+    """A document as it was at *until*, and who worked on it since *since*."""
+
+    id: str
+    since: Time
+    until: Time
+    people: list[VersionAuthor]
+    origin: Literal["edit", "outside", "kept"]
 
 
 class Health(BaseModel):

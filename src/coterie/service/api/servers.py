@@ -12,6 +12,7 @@ from fastapi.responses import StreamingResponse
 from coterie.actions.errors import unknown_workspace
 from coterie.actions.explain import decide_for_server
 from coterie.actions.follow import follow_events
+from coterie.actions.names import name_people
 from coterie.actions.sessions import report_session
 from coterie.actions.world import World
 from coterie.hubapi import HubError
@@ -19,7 +20,7 @@ from coterie.service.dependencies import InWorld
 from coterie.service.sign_in import CallingServer
 from coterie.service.tokens import Tokens
 from coterie.store import StoredWorkspace
-from coterie.wire.bodies import ServerDecision, ServerFacts
+from coterie.wire.bodies import NamesQuestion, PeopleNames, ServerDecision, ServerFacts
 from coterie.wire.names import is_reserved
 
 router = APIRouter(tags=["servers"], prefix="/server")
@@ -39,6 +40,13 @@ async def read_facts(world: InWorld, account: CallingServer) -> ServerFacts:
 async def read_decision(world: InWorld, account: CallingServer, name: str) -> ServerDecision:
     """What the person called `name` may do here now."""
     return await decide_for_server(world, await _workspace(world, account), name)
+
+
+@router.post("/names")
+async def read_names(world: InWorld, account: CallingServer, question: NamesQuestion) -> PeopleNames:
+    """The names of people by their ids, as far as they have to do with this server's workspace, or once had. Changes
+    nothing; the ids travel in a body because they may be many."""
+    return await name_people(world, await _workspace(world, account), question.people)
 
 
 @router.get(
