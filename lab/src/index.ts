@@ -1,5 +1,7 @@
 import { access } from './plugins/access.js';
 import { connectionLost } from './plugins/connectionLost.js';
+import { problems } from './plugins/problems.js';
+import { rooms } from './plugins/rooms.js';
 import { share } from './plugins/share.js';
 import { standing } from './plugins/standing.js';
 import { topBar } from './plugins/topBar.js';
@@ -11,6 +13,8 @@ import { viewerSurface } from './plugins/viewerSurface.js';
 export default [
   access,
   connectionLost,
+  problems,
+  rooms,
   share,
   standing,
   topBar,

@@ -5,14 +5,16 @@ import { CLOSE_CODES, ROLES } from '../lib/generated.js';
 import { Access } from '../lib/model/access.js';
 import { backoff } from '../lib/model/backoff.js';
 import { LiveConnection, SILENT_ATTEMPTS } from '../lib/model/connection.js';
+import { Problems } from '../lib/model/problems.js';
 
 const GONE = 1006;
 
 /** A world whose clock the test turns, with the last attempt's events at hand. */
 function start(answer = 'welcome') {
   const access = new Access(ROLES.editor.word);
+  const problems = new Problems();
   const world = { attempts: 0, probes: 0, waits: [], events: null, next: null };
-  new LiveConnection(access, {
+  new LiveConnection(access, problems, {
     open: (events) => {
       world.attempts += 1;
       world.events = events;
@@ -34,7 +36,7 @@ function start(answer = 'welcome') {
     await new Promise((resolve) => setImmediate(resolve));
     world.next?.();
   };
-  return { access, world };
+  return { access, problems, world };
 }
 
 const told = (role, reasons = []) => JSON.stringify({ role, reasons });
@@ -54,6 +56,65 @@ test('what cannot be read changes nothing', () => {
   }
 
   assert.equal(access.role, ROLES.editor.word);
+});
+
+const UNSAVED = { path: 'birds.md', word: 'not-saved', sentence: 'The disk is full.' };
+
+const standing = (...problems) => JSON.stringify({ problems });
+
+test('problems stand until the server says otherwise', () => {
+  const { problems, world } = start();
+  world.events.said(told(ROLES.editor.word));
+  world.events.said(standing(UNSAVED));
+  assert.deepEqual(problems.of('birds.md'), [UNSAVED]);
+  assert.deepEqual(problems.of('other.md'), []);
+
+  world.events.said(standing());
+  assert.deepEqual(problems.of('birds.md'), []);
+});
+
+test('what stood before a break goes unless the server says it again before the role', async () => {
+  const { problems, world } = start();
+  let changes = 0;
+  world.events.said(standing(UNSAVED));
+  world.events.said(told(ROLES.editor.word));
+  problems.changed.connect(() => {
+    changes += 1;
+  });
+
+  await world.fail(GONE);
+  world.events.said(standing(UNSAVED));
+  world.events.said(told(ROLES.editor.word));
+  world.events.said(told(ROLES.coOwner.word));
+  assert.deepEqual(problems.of('birds.md'), [UNSAVED]);
+  assert.equal(changes, 1);
+
+  await world.fail(GONE);
+  assert.deepEqual(problems.of('birds.md'), [UNSAVED]);
+  world.events.said(told(ROLES.editor.word));
+  assert.deepEqual(problems.of('birds.md'), []);
+});
+
+test('what is said once is passed on', () => {
+  const { problems, world } = start();
+  const notices = [];
+  problems.told.connect((_, notice) => notices.push(notice));
+  const notice = { path: 'birds.md', sentence: 'A version was kept.' };
+  world.events.said(JSON.stringify({ notice }));
+
+  assert.deepEqual(notices, [notice]);
+});
+
+test('problems and notices that cannot be read are left out', () => {
+  const { problems, world } = start();
+  const notices = [];
+  problems.told.connect((_, notice) => notices.push(notice));
+  world.events.said(standing(null, 'x', { path: 'birds.md', sentence: 3, word: 'x' }, UNSAVED));
+  world.events.said('{"notice": {"path": "birds.md"}}');
+  world.events.said('{"problems": "none"}');
+
+  assert.deepEqual(problems.of('birds.md'), [UNSAVED]);
+  assert.deepEqual(notices, []);
 });
 
 test('access that has ended is told in the words of the close, and nothing is tried again', async () => {

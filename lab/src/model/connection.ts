@@ -2,6 +2,8 @@ import type { ILiveEvents, Probe } from '../api/live.js';
 import { CLOSE_CODES } from '../generated.js';
 import type { Access } from './access.js';
 import { backoff } from './backoff.js';
+import { asObject, parseObject } from './json.js';
+import type { IDocumentNotice, IDocumentProblem, Problems } from './problems.js';
 
 /** What the connection needs of the world. */
 export interface ILiveWorld {
@@ -16,23 +18,36 @@ export interface ILiveWorld {
 /** So many attempts in a row that never got a word, before the server is asked why. */
 export const SILENT_ATTEMPTS = 2;
 
-/** Keeps the live channel open and the access up to date, until access ends. */
+/** Keeps the live channel open and what it tells up to date, until access ends. */
 export class LiveConnection {
-  constructor(access: Access, world: ILiveWorld) {
+  constructor(access: Access, problems: Problems, world: ILiveWorld) {
     this._access = access;
+    this._problems = problems;
     this._world = world;
   }
 
   /** Begin, or try again. */
   connect(): void {
     let isWelcome = false;
+    let knowsProblems = false;
     this._world.open({
       said: (text) => {
-        const told = parseTold(text);
+        const message = parseObject(text);
+        const told = readTold(message);
+        const problems = readProblems(message);
+        const notice = readNotice(message);
         if (told) {
           isWelcome = true;
           this._failures = 0;
           this._access.tell(told.role, told.reasons);
+        }
+        if (problems || (told && !knowsProblems)) {
+          // The server says before the role what stands: where it said nothing, what stood has gone.
+          knowsProblems = true;
+          this._problems.stand(problems ?? []);
+        }
+        if (notice) {
+          this._problems.tell(notice);
         }
       },
       closed: (status, reason) => void this._closed(status, reason, isWelcome),
@@ -72,31 +87,40 @@ export class LiveConnection {
   }
 
   private readonly _access: Access;
+  private readonly _problems: Problems;
   private readonly _world: ILiveWorld;
   private _failures = 0;
 }
 
 /** Null for anything but `{"role": word, "reasons": [sentence, ...]}`. */
-function parseTold(text: string): { role: string; reasons: string[] } | null {
-  const value = parseObject(text);
-  if (typeof value.role !== 'string') {
+function readTold({ role, reasons }: Record<string, unknown>): { role: string; reasons: string[] } | null {
+  if (typeof role !== 'string') {
     return null;
   }
-  const reasons = Array.isArray(value.reasons) ? value.reasons.filter((each) => typeof each === 'string') : [];
-  return { role: value.role, reasons };
+  return { role, reasons: Array.isArray(reasons) ? reasons.filter((each) => typeof each === 'string') : [] };
+}
+
+/** Null for anything but `{"problems": [{"path", "word", "sentence"}, ...]}`. */
+function readProblems({ problems }: Record<string, unknown>): IDocumentProblem[] | null {
+  return Array.isArray(problems) ? problems.filter(isProblem) : null;
+}
+
+function isProblem(value: unknown): value is IDocumentProblem {
+  return isNotice(value) && typeof asObject(value).word === 'string';
+}
+
+/** Null for anything but `{"notice": {"path", "sentence"}}`. */
+function readNotice({ notice }: Record<string, unknown>): IDocumentNotice | null {
+  return isNotice(notice) ? notice : null;
+}
+
+function isNotice(value: unknown): value is IDocumentNotice {
+  const { path, sentence } = asObject(value);
+  return typeof path === 'string' && typeof sentence === 'string';
 }
 
 /** The sentence of a close reason, or null when there is none. */
 function parseMessage(reason: string): string | null {
   const { message } = parseObject(reason);
   return typeof message === 'string' && message ? message : null;
-}
-
-function parseObject(text: string): Record<string, unknown> {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
-  } catch {
-    return {};
-  }
 }

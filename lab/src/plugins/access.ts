@@ -4,12 +4,13 @@ import { openLive, probeAccess } from '../api/live.js';
 import { readPage } from '../api/page.js';
 import { Access } from '../model/access.js';
 import { LiveConnection } from '../model/connection.js';
+import { Problems } from '../model/problems.js';
 import { ICoterie } from './tokens.js';
 
 /** Reads the page's facts and follows the live channel. */
 export const access: JupyterFrontEndPlugin<ICoterie | null> = {
   id: '@coterie/lab:access',
-  description: 'Follows what the person may do in the workspace.',
+  description: 'Follows what the person may do in the workspace, and what is wrong with its documents.',
   autoStart: true,
   provides: ICoterie,
   activate: (app: JupyterFrontEnd): ICoterie | null => {
@@ -18,13 +19,14 @@ export const access: JupyterFrontEndPlugin<ICoterie | null> = {
       return null;
     }
     const access = new Access(page.role);
+    const problems = new Problems();
     const settings = app.serviceManager.serverSettings;
-    new LiveConnection(access, {
+    new LiveConnection(access, problems, {
       open: (events) => openLive(settings, events),
       probe: () => probeAccess(settings),
       later: (next, ms) => void setTimeout(next, ms),
       chance: Math.random,
     }).connect();
-    return { page, access };
+    return { page, access, problems };
   },
 };

@@ -4,6 +4,7 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/applica
 import { EditorExtensionRegistry, IEditorExtensionRegistry } from '@jupyterlab/codemirror';
 import type { DocumentRegistry } from '@jupyterlab/docregistry';
 
+import { extendEveryDocument } from './everyDocument.js';
 import { ICoterie } from './tokens.js';
 
 /**
@@ -31,15 +32,7 @@ export const viewerDocuments: JupyterFrontEndPlugin<void> = {
       name: 'coterie-read-only',
       factory: () => EditorExtensionRegistry.createImmutableExtension(READ_ONLY),
     });
-    const { docRegistry } = app;
-    for (const { name } of docRegistry.widgetFactories()) {
-      docRegistry.addWidgetExtension(name, quietDocument);
-    }
-    docRegistry.changed.connect((_, { type, change, name }) => {
-      if (type === 'widgetFactory' && change === 'added' && name) {
-        docRegistry.addWidgetExtension(name, quietDocument);
-      }
-    });
+    extendEveryDocument(app.docRegistry, quietDocument);
   },
 };
 
