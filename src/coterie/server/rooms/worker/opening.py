@@ -1,0 +1,145 @@
+"""Opening documents: journal and file are brought together again, whatever happened since they last agreed."""
+
+from __future__ import annotations
+
+import time
+from typing import Any, Final
+
+from pycrdt import Doc
+
+from coterie.server.rooms.journal.journal import FIRST, Journal, NewRecord
+from coterie.server.rooms.journal.reading import Contents, Repaired, repair
+from coterie.server.rooms.journal.records import OUTSIDE, SERVER, Mark, RecordKind, encode_mark
+from coterie.server.rooms.worker.kinds import kind_of
+from coterie.server.rooms.worker.mirror import Mirror
+from coterie.server.rooms.worker.placing import Found, Place
+from coterie.server.rooms.worker.results import NotSettled, Opened, Outside, Remark, Source, Unreadable
+
+#: For how long somebody who is writing the file is waited for, and how often it is looked at, in seconds.
+_PATIENCE: Final = 1.0
+_LOOK_EVERY: Final = 0.05
+
+#: Always the same author for what a journal begins with.
+_FROM_DISK: Final = 0
+
+_CUT: Final = Remark(
+    "journal-cut", "The end of the document's history had not been written to its end, and was cut off."
+)
+_DAMAGED: Final = Remark("journal-damaged", "The document's history was damaged. A copy of it has been kept.")
+_MERGED: Final = Remark("outside-merged", "The file was changed by another program, and the document took it in.")
+_KEPT: Final = Remark("outside-kept", "What another program wrote to the file is kept as a version: it fits nowhere.")
+
+
+def open_document(source: Source) -> tuple[Mirror | None, Opened]:
+    """The document, and a mirror of it if one was needed. Nobody else has its journal open.
+
+    Raises Gone, Denied, Unreadable, NotSettled and OSError; the journal is whole then, if there is one.
+    """
+    place = Place(source.file)
+    found = _read(place)
+    place.drop_draft()
+    try:
+        repaired = repair(source.journal)
+    except FileNotFoundError:
+        return None, _begin(source, place, found, ())
+    if repaired.contents is None:
+        return None, _begin(source, place, found, (_DAMAGED,))
+    return _go_on(source, found, repaired, repaired.contents)
+
+
+def _read(place: Place) -> Found:
+    """The file, as soon as nobody is writing it, or as it is after a while of that."""
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        is_last = time.monotonic() > deadline
+        try:
+            found = place.read()
+        except NotSettled:
+            if is_last:
+                raise
+        else:
+            if is_last or not found.is_being_written:
+                return found
+        time.sleep(_LOOK_EVERY)
+
+
+def _begin(source: Source, place: Place, found: Found, remarks: tuple[Remark, ...]) -> Opened:
+    """Make the document from its file, and a journal of it."""
+    kind = kind_of(source.kind)
+    doc: Doc[Any] = Doc(client_id=_FROM_DISK)
+    kind.build(doc, kind.parse(found.data))
+    state = doc.get_update()
+    mark = Mark(FIRST, (), found.digest)
+    news: list[NewRecord] = [
+        (RecordKind.BASE, OUTSIDE, state),
+        (RecordKind.SAVED, SERVER, encode_mark(mark)),
+    ]
+    outcast = place.read_outcast()
+    if outcast is not None:  # left behind by a journal that is lost, so there is no telling what to merge it with
+        news.append((RecordKind.KEPT, OUTSIDE, outcast))
+        remarks = (*remarks, _KEPT)
+    journal = Journal.create(source.journal, source.life, *news)
+    journal.close()
+    place.drop_outcast()
+    return Opened(state, journal.life, journal.size, journal.next, found.stamp, found.digest, True, remarks)
+
+
+def _go_on(source: Source, found: Found, repaired: Repaired, contents: Contents) -> tuple[Mirror, Opened]:
+    """Go on where the journal ends, with what the file has become since."""
+    remarks = [_DAMAGED if repaired.kept else _CUT] if repaired.cut else []
+    mirror = Mirror(source)
+    mirror.follow(contents.end)
+    news = _missing(mirror, found, remarks)
+    journal = Journal.open(source.journal, size=contents.end, next=contents.next)
+    try:
+        if news:
+            journal.append(*news)
+            journal.sync_now()
+            mirror.follow(journal.size)
+            mirror.recognise(found)
+            mirror.place.drop_outcast()
+    finally:
+        journal.close()
+    base = mirror.base
+    is_saved = base is not None and base.digest == found.digest and mirror.is_at(base)
+    state = mirror.head.get_update()
+    return mirror, Opened(
+        state, journal.life, journal.size, journal.next, found.stamp, found.digest, is_saved, tuple(remarks)
+    )
+
+
+def _missing(mirror: Mirror, found: Found, remarks: list[Remark]) -> list[NewRecord]:
+    """The records that the journal lacks to say what the file holds."""
+    confirmed = mirror.base
+    is_known = mirror.recognise(found)
+    news: list[NewRecord] = []
+    if is_known and mirror.base is not None and mirror.base is not confirmed:
+        news.append((RecordKind.SAVED, SERVER, encode_mark(mirror.base)))
+    outcast = mirror.unmerged_outcast()
+    if outcast is not None:
+        news.append(_of_outcast(mirror, outcast, remarks))
+    if not is_known and found.digest != mirror.kept:
+        news += _of_file(mirror, found, mirror.next + len(news), remarks)
+    return news
+
+
+def _of_outcast(mirror: Mirror, outcast: bytes, remarks: list[Remark]) -> NewRecord:
+    """A save was cut short after it had taken somebody else's content out of the file's place."""
+    try:
+        update = mirror.of_outcast(outcast)
+    except Unreadable:
+        remarks.append(_KEPT)
+        return RecordKind.KEPT, OUTSIDE, outcast
+    remarks.append(_MERGED)
+    return RecordKind.EDIT, OUTSIDE, update
+
+
+def _of_file(mirror: Mirror, found: Found, sequence: int, remarks: list[Remark]) -> list[NewRecord]:
+    """The mark, to become the record *sequence*, before the edit that it names: alone, it is void."""
+    candidates = [mirror.of_file(found, mark) for mark in (mirror.base, *mirror.begun)]
+    outside: Outside = min(candidates, key=lambda outside: len(outside.update))
+    if not outside.update:
+        return [(RecordKind.AGREED, SERVER, encode_mark(outside.mark))]
+    remarks.append(_MERGED)
+    mark = Mark(outside.mark.through, (*outside.mark.extras, sequence + 1), outside.digest)
+    return [(RecordKind.AGREED, SERVER, encode_mark(mark)), (RecordKind.EDIT, OUTSIDE, outside.update)]
