@@ -47,12 +47,12 @@ class HeaderIdentity(IdentityProvider):
 
 
 class Server:
-    def __init__(self, root: Path, state: Path) -> None:
+    def __init__(self, root: Path, state: Path, port: int | None = None) -> None:
         self.root = root
         self.handlers: list[Any] = []
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+            port = port or free.getsockname()[1]
         self.address = f"127.0.0.1:{port}"
         self._app = ServerApp(
             ip="127.0.0.1",
@@ -66,6 +66,7 @@ class Server:
             jpserver_extensions={"coterie.server.rooms": True, "jupyter_server_fileid": True},
             log_level="ERROR",
         )
+        self._app.config.RoomsExtension.journal_folder = str(state / "journal")
         self._app.config.BaseFileIdManager.db_path = str(state / "file-ids.db")
         self._app.config.FileContentsManager.delete_to_trash = False
 

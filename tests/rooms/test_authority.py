@@ -7,6 +7,7 @@ from coterie.policy.roles import Role
 from coterie.server.rooms import frames
 from coterie.server.rooms.connection import Connection
 from coterie.server.rooms.frames import Awareness, QueryAwareness, Save, SyncStep1, SyncStep2, SyncUpdate
+from rooms.peers import Sink
 from rooms.serving import access
 
 READS = (SyncStep1(b"\x00"), Awareness(()), QueryAwareness())
@@ -14,7 +15,7 @@ CHANGES = (SyncStep2(b""), SyncUpdate(b""), Save(1))
 
 
 def connection(role: Role) -> Connection:
-    return Connection(access("bob", role), User("bob"), send=lambda _: None, end=lambda _: None)
+    return Connection(access("bob", role), User("bob"), Sink(), end=lambda _: None)
 
 
 @pytest.mark.parametrize("frame", READS)

@@ -10,12 +10,13 @@ from coterie.policy.roles import Role
 from coterie.server.rooms.awareness import MAX_CLIENTS, MAX_STATE, Heard, Presence
 from coterie.server.rooms.connection import Connection
 from coterie.server.rooms.frames import LEFT, Entry
+from rooms.peers import Sink
 from rooms.serving import access
 
 
 def connection(person: str, role: Role = Role.EDITOR) -> Connection:
     user = User(username=person, name=person.title(), display_name=person.title(), initials="X", color="red")
-    return Connection(access(person, role), user, send=lambda _: None, end=lambda _: None)
+    return Connection(access(person, role), user, Sink(), end=lambda _: None)
 
 
 def says(client: int, clock: int, **state: Any) -> Entry:

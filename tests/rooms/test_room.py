@@ -8,68 +8,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from jupyter_server.auth import User
-from jupyter_ydoc import YUnicode
+from jupyter_ydoc import YNotebook
 from pycrdt import Doc
 
 from coterie.policy.roles import Role
-from coterie.server.rooms import documents, frames
-from coterie.server.rooms.connection import Connection
+from coterie.server.rooms import frames
 from coterie.server.rooms.endings import MALFORMED_FRAME, UNKNOWN_FRAME
 from coterie.server.rooms.frames import Awareness, Entry, QueryAwareness, Save, SyncStep1, SyncStep2, SyncUpdate
 from coterie.server.rooms.room import DocumentRoom, Room
 from coterie.wire.close_codes import CloseCode
+from rooms.peers import Document, Peer, StandingClock, text_of, update
 from rooms.serving import access
-
-
-class Peer:
-    """A connection that keeps what it is sent."""
-
-    def __init__(self, room: Room, person: str = "alice", role: Role = Role.EDITOR) -> None:
-        self.room = room
-        self.sent: list[bytes] = []
-        self.ended: list[CloseCode] = []
-        self.connection = Connection(access(person, role), User(person), self.sent.append, self._end)
-        room.join(self.connection)
-
-    def says(self, frame: frames.ClientFrame | bytes) -> None:
-        self.room.receive(self.connection, frame if isinstance(frame, bytes) else frames.encode(frame))
-
-    def take(self) -> list[frames.ClientFrame]:
-        """What has arrived since the last call."""
-        arrived = [frames.parse(message) for message in self.sent if message[0] != frames.Kind.RAW]
-        self.sent.clear()
-        return arrived
-
-    def _end(self, code: CloseCode) -> None:
-        self.ended.append(code)
-        self.room.leave(self.connection)
-
-
-class Document:
-    def __init__(self, text: str = "") -> None:
-        self.changes = 0
-        self.saves: list[Callable[[bool], None]] = []
-        self.room = DocumentRoom(
-            "file",
-            documents.build("file", text),
-            on_change=self._change,
-            on_save=self.saves.append,
-            log=logging.getLogger("test"),
-        )
-
-    @property
-    def text(self) -> str:
-        return documents.read("file", self.room.live.state()).content
-
-    def _change(self) -> None:
-        self.changes += 1
-
-
-def update(text: str) -> bytes:
-    doc = Doc()
-    YUnicode(doc).set(text)
-    return doc.get_update()
 
 
 def test_who_joins_is_asked_what_it_has() -> None:
@@ -87,7 +36,7 @@ def test_who_asks_gets_what_it_lacks() -> None:
     (answer,) = bob.take()
 
     assert isinstance(answer, SyncStep2)
-    assert documents.read("file", answer.update).content == "letters"
+    assert text_of(answer.update) == "letters"
 
 
 @pytest.mark.parametrize("kind", [SyncStep2, SyncUpdate])
@@ -102,6 +51,7 @@ def test_an_editors_change_reaches_everybody_once(kind: Callable[[bytes], frames
 
     assert [SyncUpdate(change)] == bob.take() == alice.take()
     assert (document.changes, document.text) == (1, "hello")
+    assert [("id-of-alice", change)] == document.journal
 
 
 @pytest.mark.parametrize("frame", [SyncStep2(update("evil")), SyncUpdate(update("evil")), Save(1)])
@@ -139,25 +89,29 @@ def test_what_is_no_frame_ends_the_connection_and_changes_nothing(message: bytes
 
 
 def test_edits_on_another_history_are_refused_with_a_word_and_nothing_is_changed() -> None:
-    def notebook(**metadata: int) -> dict[str, Any]:
-        return {"cells": [], "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}
+    def notebook(**metadata: int) -> bytes:
+        doc: Doc[Any] = Doc(client_id=0)
+        YNotebook(doc).set({"cells": [], "metadata": metadata, "nbformat": 4, "nbformat_minor": 5})
+        return doc.get_update()
 
     room = DocumentRoom(
-        "notebook",
-        documents.build("notebook", notebook()),
+        notebook(),
+        journal=lambda *_: None,
         on_change=lambda: None,
         on_save=lambda _: None,
+        on_withheld=lambda _: None,
         log=logging.getLogger("test"),
+        clock=StandingClock(),
     )
     alice, bob = Peer(room), Peer(room, "bob")
-    before = documents.read("notebook", room.live.state()).content
+    before = room.live.state()
     alice.sent.clear()
     bob.sent.clear()
-    alice.says(SyncStep2(documents.build("notebook", notebook(other=1))))
+    alice.says(SyncStep2(notebook(other=1)))
 
     assert [frames.encode(frames.Conflict())] == alice.sent
     assert bob.sent == []
-    assert before == documents.read("notebook", room.live.state()).content
+    assert before == room.live.state()
 
 
 def test_nothing_is_taken_from_or_sent_to_who_has_left() -> None:
@@ -173,11 +127,13 @@ def test_nothing_is_taken_from_or_sent_to_who_has_left() -> None:
 
 
 def test_who_joins_sees_at_once_who_is_there_and_the_others_see_who_leaves() -> None:
-    room = Room()
+    clock = StandingClock()
+    room = Room(clock)
     alice = Peer(room)
     alice.says(Awareness((Entry(5, 2, "{}"),)))
     bob = Peer(room, "bob")
     (snapshot,) = bob.take()
+    clock.go_on(1)
     room.leave(alice.connection)
 
     assert isinstance(snapshot, Awareness)
@@ -186,7 +142,7 @@ def test_who_joins_sees_at_once_who_is_there_and_the_others_see_who_leaves() -> 
 
 
 def test_presence_is_echoed_to_its_sender() -> None:
-    alice = Peer(Room())
+    alice = Peer(Room(StandingClock()))
     alice.says(Awareness((Entry(5, 2, "{}"),)))
 
     assert [entry.client for frame in alice.take() for entry in frame.entries] == [5]
@@ -202,6 +158,7 @@ def test_a_role_changes_in_place_and_shows() -> None:
 
     assert [Awareness((Entry(5, 2, frames.LEFT),)), SyncStep1(document.room.live.state_vector())] == bob.take()
 
+    document.clock.go_on(1)
     bob.says(Awareness((Entry(5, 3, "{}"),)))
     bob.says(SyncStep2(update("early")))
     state = json.loads(bob.take()[0].entries[0].state)
@@ -237,7 +194,7 @@ def test_a_save_is_answered_when_it_is_done_and_only_to_who_asked() -> None:
 
 
 def test_a_room_without_a_document_takes_no_document() -> None:
-    room = Room()
+    room = Room(StandingClock())
     alice, bob = Peer(room), Peer(room, "bob")
     alice.says(SyncUpdate(update("x")))
     alice.says(SyncStep1(b"\x00"))

@@ -296,11 +296,16 @@ async def test_a_file_is_one_kind_of_document_at_a_time(server: Server) -> None:
 
     assert notebook() == json.loads(carol.text)
 
+    carol.type("\n")
     await carol.close()
-    late = await server.connect(f"json:notebook:{old['fileId']}?sessionId={old['sessionId']}")
-    code, reason = await late.closed()
+    await eventually(lambda: all(document.room.is_empty for document in server.rooms._open.values()))
+    await eventually(lambda: all(document.saver.is_clean for document in server.rooms._open.values()))
+    late = await server.connect(
+        f"json:notebook:{old['fileId']}?sessionId={old['sessionId']}", kind="notebook"
+    )  # what it was before, it goes on with
+    await late.synchronise()
 
-    assert (code, json.loads(reason)["reason"], json.loads(reason)["reloadable"]) == (1003, "unknown_session", True)
+    assert [cell["id"] for cell in notebook()["cells"]] == [cell["id"] for cell in late.document.get()["cells"]]
 
 
 async def test_a_viewer_who_reads_a_file_as_another_kind_of_document_gives_way_to_an_editor(server: Server) -> None:

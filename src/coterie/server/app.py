@@ -19,6 +19,7 @@ from coterie.server.gate import Gate
 from coterie.server.identity import CoterieIdentityProvider
 from coterie.server.live import LiveHandler
 from coterie.server.place import Place
+from coterie.server.rooms.version_handlers import NAMES_SETTING
 from coterie.server.secrets import forget_environment
 
 #: For how long a server that hears nothing from the service goes on with what it knows (seconds).
@@ -70,6 +71,7 @@ class CoterieServer(JupyterHubSingleUser):
         identity_provider.place = place
         identity_provider.hub_auth.cache = Admissions(identity_provider.hub_auth)
         client = ServiceClient(place.service_url, self.hub_auth.api_token)
+        server.web_app.settings[NAMES_SETTING] = client.names
         lease = float(os.environ.get("COTERIE_LEASE", DEFAULT_LEASE))
         decisions = Decisions(client.decide, owner=place.owner, lease=lease)
         connections = Connections()

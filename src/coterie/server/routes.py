@@ -51,6 +51,8 @@ ROUTES: dict[str, dict[str, Role | None]] = {
     "coterie.server.rooms.handlers.DocSessionHandler": {"PUT": Role.VIEWER},
     "coterie.server.rooms.handlers.RoomHandler": _GET_VIEWER,
     "coterie.server.live.LiveHandler": _GET_VIEWER,
+    # What a document was earlier, and who worked on it: reading it, too, is for those who may bring it back.
+    "coterie.server.rooms.version_handlers.VersionsHandler": {"GET": Role.EDITOR, "POST": Role.EDITOR},
     # What there is and how it is doing.
     "jupyter_server.services.api.handlers.APISpecHandler": _GET_VIEWER,
     "jupyter_server.services.api.handlers.APIStatusHandler": _GET_VIEWER,

@@ -8,8 +8,8 @@ most of what arrives here is an echo and is ignored.
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
-from collections.abc import Iterable
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,10 +41,14 @@ class _Retired:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What became of an awareness frame: *news* is for everybody, *ask_again* goes back to the sender alone."""
+    """What became of an awareness frame: *news* is for everybody, *ask_again* goes back to the sender alone.
+
+    *is_urgent* says that somebody came or left, as opposed to moved.
+    """
 
     news: tuple[Entry, ...]
     ask_again: tuple[Entry, ...]
+    is_urgent: bool = False
 
 
 class Presence:
@@ -56,6 +60,7 @@ class Presence:
 
     def __init__(self) -> None:
         self._present: dict[int, _Present] = {}
+        self._owned: Counter[Connection] = Counter()  # how many clients each connection speaks for
         self._retired: OrderedDict[int, _Retired] = OrderedDict()
 
     def everybody(self) -> tuple[Entry, ...]:
@@ -66,14 +71,29 @@ class Presence:
         """Take what *speaker* may say. The ``user`` in each accepted state is the verified one."""
         news: list[Entry] = []
         ask_again: list[Entry] = []
+        is_urgent = False
         for entry in entries:
             if self._is_returning(speaker, entry):
                 # The others have seen this client leave at this clock and would not believe an equal one. A client that
                 # hears itself called gone answers with a later clock.
                 ask_again.append(Entry(entry.client, self._retired[entry.client].clock, LEFT))
-            elif self._may_say(speaker, entry) and (said := self._take(speaker, entry)) is not None:
-                news.append(said)
-        return Heard(tuple(news), tuple(ask_again))
+            elif self._may_say(speaker, entry):
+                is_moving = entry.client in self._present and entry.state != LEFT
+                if (said := self._take(speaker, entry)) is not None:
+                    news.append(said)
+                    is_urgent |= not is_moving
+        return Heard(tuple(news), tuple(ask_again), is_urgent)
+
+    def echoes_from(self, speaker: Connection) -> Callable[[int, int], bool]:
+        """A function that says of a client and a clock whether *speaker* only repeats what is known of somebody else.
+        It need not find out all of them: ``hear`` ignores the rest."""
+        present_clients = self._present
+
+        def is_echo(client: int, clock: int) -> bool:
+            present = present_clients.get(client)
+            return present is not None and clock <= present.clock and present.owner is not speaker
+
+        return is_echo
 
     def recall(self, speaker: Connection) -> tuple[Entry, ...]:
         """Entries for *speaker* alone that make its clients announce themselves again."""
@@ -114,7 +134,7 @@ class Presence:
         return self._has_room_for(speaker)
 
     def _has_room_for(self, speaker: Connection) -> bool:
-        return sum(present.owner is speaker for present in self._present.values()) < MAX_CLIENTS
+        return self._owned[speaker] < MAX_CLIENTS
 
     def _take(self, speaker: Connection, entry: Entry) -> Entry | None:
         if entry.state == LEFT:
@@ -124,14 +144,22 @@ class Presence:
         if state is None:
             return None
         self._retired.pop(entry.client, None)
+        if (before := self._present.get(entry.client)) is not None:
+            self._count_out(before.owner)
         self._present[entry.client] = _Present(speaker, entry.clock, state)
+        self._owned[speaker] += 1
         return Entry(entry.client, entry.clock, state)
 
     def _retire(self, client: int, person: str, clock: int) -> None:
-        del self._present[client]
+        self._count_out(self._present.pop(client).owner)
         self._retired[client] = _Retired(person, clock)
         if len(self._retired) > MAX_RETIRED:
             self._retired.popitem(last=False)
+
+    def _count_out(self, owner: Connection) -> None:
+        self._owned[owner] -= 1
+        if not self._owned[owner]:
+            del self._owned[owner]
 
 
 def _verified(state: str, identity: dict[str, Any]) -> str | None:

@@ -23,36 +23,67 @@ class VerifiedUser(Protocol):
     color: str | None
 
 
+class Outlet(Protocol):
+    """Where the messages for one connection go: whole WebSocket frames, as ``frames.to_wire`` makes them.
+
+    None of it blocks or raises, and after the connection has ended none of it does anything.
+    """
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether everything that was sent has left for the network."""
+
+    def offer(self, wire: bytes) -> bool:
+        """Send, unless too much waits already; False if that is so."""
+
+    def send(self, wire: bytes) -> None:
+        """Send what may not be left out. Ends the connection if too much of that waits."""
+
+
 class Connection:
     """A connection has an access of its own; a change of it counts from the next frame on.
 
-    *send* must neither block nor raise; *end* closes the connection and must be safe to call more than once.
+    *end* closes the connection at once and for good: nothing is sent or taken afterwards. It is safe to call more than
+    once, and takes the connection out of its room.
     """
 
     def __init__(
         self,
         access: Access,
         user: VerifiedUser,
-        send: Callable[[bytes], None],
+        outlet: Outlet,
         end: Callable[[CloseCode], None],
     ) -> None:
-        self.access = access
-        self.send = send
+        self.outlet = outlet
         self.end = end
         self.dropped = 0
+        self._access = access
         self._user = user
+        self._identity = self._describe()
+
+    @property
+    def access(self) -> Access:
+        return self._access
+
+    @access.setter
+    def access(self, access: Access) -> None:
+        self._access = access
+        self._identity = self._describe()
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """What others are shown of this person, in the stock front end's keys, and the role. Not to be changed."""
+        return self._identity
 
     def may_send(self, frame: ClientFrame) -> bool:
         """Whether the connection's access is enough for *frame*. A refusal is counted in ``dropped``."""
-        if self.access.allows(level_needed(frame)):
+        if self._access.allows(level_needed(frame)):
             return True
         self.dropped += 1
         return False
 
-    @property
-    def identity(self) -> dict[str, Any]:
-        """What others are shown of this person, in the stock front end's keys, and the role."""
-        return {**describe(self._user), "role": self.access.role.word}
+    def _describe(self) -> dict[str, Any]:
+        return {**describe(self._user), "role": self._access.role.word}
 
 
 def describe(user: VerifiedUser) -> dict[str, Any]:

@@ -16,7 +16,9 @@ UNKNOWN_FRAME = CloseCode(1002, "unknown-frame", "The connection sent a frame of
 UNREADABLE = CloseCode(4400, "unreadable", "The file cannot be read as this kind of document.")
 NOT_FOUND = CloseCode(4404, "not-found", "The file could not be found.")
 LOAD_FAILED = CloseCode(4500, "load-failed", "The file could not be loaded.")
+DELETED = CloseCode(ROOM_ENDED, "deleted", "The file was deleted.")
 OPEN_OTHERWISE = CloseCode(ROOM_ENDED, "open-otherwise", "It is open in another editor.")
+NOT_KEPT = CloseCode(4503, "not-kept", "Edits cannot be kept now. Yours stay in this page and are sent again.")
 STALE_SESSION = CloseCode(ROOM_ENDED, "stale-session", "The document was loaded anew. Reload the page.")
 
 

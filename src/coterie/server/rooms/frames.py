@@ -8,7 +8,8 @@ client.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import struct
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import assert_never
@@ -44,6 +45,9 @@ MAX_FRAME = 128 * 1024 * 1024
 #: The same for Viewers, none of whose frames holds content that counts.
 MAX_VIEWER_FRAME = 4 * 1024 * 1024
 
+#: How many clients an awareness frame may speak of: all that many people's pages send back at once.
+MAX_ENTRIES = 8192
+
 #: The largest number that a client in JavaScript reads (lib0 throws above it).
 MAX_NUMBER = 2**53 - 1
 
@@ -54,6 +58,9 @@ EMPTY_UPDATE = b"\x00\x00"
 LEFT = "null"
 
 _SAVE = "save"
+
+#: The first byte of a WebSocket frame that holds a whole binary message.
+_BINARY = 0x82
 
 
 class FrameError(Exception):
@@ -120,14 +127,20 @@ ClientFrame = SyncStep1 | SyncStep2 | SyncUpdate | Awareness | QueryAwareness | 
 ServerFrame = SyncStep1 | SyncStep2 | SyncUpdate | Awareness | SaveAnswer | Conflict
 
 
-def parse(message: bytes | str, limit: int = MAX_FRAME) -> ClientFrame:
-    """The frame that a client sent. Raises FrameError for anything else, UnknownFrameError for an unknown kind."""
+def parse(
+    message: bytes | str, limit: int = MAX_FRAME, *, is_echo: Callable[[int, int], bool] | None = None
+) -> ClientFrame:
+    """The frame that a client sent. Raises FrameError for anything else, UnknownFrameError for an unknown kind.
+
+    Entries of an awareness frame of whose client and clock *is_echo* says so are left out without a look at their
+    state. Stock clients send everybody's entries back as they hear them, so that most entries are such.
+    """
     if isinstance(message, str):
         raise FrameError("a frame is binary")
     if len(message) > limit:
         raise FrameError("the frame is too large")
     reader = _Reader(message)
-    frame = _read_frame(reader)
+    frame = _read_frame(reader, is_echo)
     reader.end()
     return frame
 
@@ -155,12 +168,27 @@ def encode(frame: ClientFrame | ServerFrame) -> bytes:
             assert_never(frame)
 
 
-def _read_frame(reader: _Reader) -> ClientFrame:
+def to_wire(message: bytes) -> bytes:
+    """*message* as a server puts it on the wire: one final, binary, unmasked frame (RFC 6455, section 5.2)."""
+    size = len(message)
+    if size < 126:
+        return bytes((_BINARY, size)) + message
+    if size < 1 << 16:
+        return struct.pack("!BBH", _BINARY, 126, size) + message
+    return struct.pack("!BBQ", _BINARY, 127, size) + message
+
+
+def from_wire(wire: bytes) -> bytes:
+    """The message in what ``to_wire`` made."""
+    return wire[{126: 4, 127: 10}.get(wire[1], 2) :]
+
+
+def _read_frame(reader: _Reader, is_echo: Callable[[int, int], bool] | None) -> ClientFrame:
     match reader.number():
         case Kind.SYNC:
             return _read_sync(reader)
         case Kind.AWARENESS:
-            return Awareness(_read_entries(_Reader(reader.sized())))
+            return Awareness(_read_entries(_Reader(reader.sized()), is_echo))
         case Kind.RAW:
             if reader.text() != _SAVE:
                 raise UnknownFrameError("unknown request")
@@ -192,13 +220,21 @@ def _checked_state_vector(state_vector: bytes) -> bytes:
     return state_vector
 
 
-def _read_entries(reader: _Reader) -> tuple[Entry, ...]:
+def _read_entries(reader: _Reader, is_echo: Callable[[int, int], bool] | None) -> tuple[Entry, ...]:
     count = reader.number()
     if count > reader.left:  # each takes three bytes at least; refuses a huge count before counting to it
         raise FrameError("fewer entries than announced")
-    entries = tuple(Entry(reader.number(), reader.number(), reader.text()) for _ in range(count))
+    if count > MAX_ENTRIES:
+        raise FrameError("too many entries")
+    entries = []
+    for _ in range(count):
+        client, clock = reader.number(), reader.number()
+        if is_echo is not None and is_echo(client, clock):
+            reader.skip()
+        else:
+            entries.append(Entry(client, clock, reader.text()))
     reader.end()
-    return entries
+    return tuple(entries)
 
 
 def _encode_entries(entries: Iterable[Entry]) -> bytes:
@@ -235,18 +271,22 @@ class _Reader:
         return len(self._data) - self._at
 
     def number(self) -> int:
-        value = 0
-        for shift in range(0, 56, 7):
-            if not self.left:
-                raise FrameError("the frame ends within a number")
-            byte = self._data[self._at]
-            self._at += 1
-            value |= (byte & 0x7F) << shift
-            if byte < 0x80:
-                if value > MAX_NUMBER:
-                    break
-                return value
-        raise FrameError("a number is too large")
+        data, at = self._data, self._at
+        value = shift = 0
+        try:
+            while (byte := data[at]) > 0x7F:
+                value |= (byte & 0x7F) << shift
+                shift += 7
+                at += 1
+                if shift > 49:  # eight bytes make 56 bits, more than any number here has
+                    raise FrameError("a number is too large")
+        except IndexError:
+            raise FrameError("the frame ends within a number") from None
+        value |= byte << shift
+        if value > MAX_NUMBER:
+            raise FrameError("a number is too large")
+        self._at = at + 1
+        return value
 
     def sized(self) -> bytes:
         size = self.number()
@@ -255,6 +295,13 @@ class _Reader:
         start = self._at
         self._at += size
         return self._data[start : self._at]
+
+    def skip(self) -> None:
+        """Past what ``sized`` would answer."""
+        size = self.number()
+        if size > self.left:
+            raise FrameError("the frame is shorter than it says")
+        self._at += size
 
     def text(self) -> str:
         try:

@@ -7,15 +7,14 @@ handler asks jupyter-server's authorizer: it takes the PUT for a write, which wo
 
 from __future__ import annotations
 
-from asyncio import Future
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any
 
 from jupyter_server.auth.decorator import ws_authenticated
 from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from jupyter_server.utils import ensure_async
 from tornado import web
-from tornado.websocket import WebSocketClosedError, WebSocketHandler
+from tornado.websocket import WebSocketHandler
 
 from coterie.policy import Role
 from coterie.server.access import Access
@@ -25,10 +24,8 @@ from coterie.server.rooms.frames import MAX_FRAME, MAX_VIEWER_FRAME
 from coterie.server.rooms.names import EVERYBODY, DocumentName, is_kind, is_plain_path
 from coterie.server.rooms.registry import CannotJoin, Rooms
 from coterie.server.rooms.room import Room
+from coterie.server.rooms.stream import Stream, take_over_receiving
 from coterie.wire.close_codes import TOO_SLOW, CloseCode
-
-#: What may wait in memory for one connection to read, in bytes, before the connection is ended.
-MAX_UNSENT: Final = 64 * 1024 * 1024
 
 
 class DocSessionHandler(APIHandler):
@@ -87,7 +84,7 @@ class RoomHandler(WebSocketHandler, JupyterHandler):
         self._connection: Connection | None = None
         self._is_over = False
         self._ended_with: CloseCode | None = None
-        self._unsent = 0
+        self._stream: Stream | None = None
 
     async def prepare(self) -> None:
         if self.coterie_access is None:
@@ -103,6 +100,8 @@ class RoomHandler(WebSocketHandler, JupyterHandler):
         await super().get(room)
 
     async def open(self, room: str) -> None:
+        self.set_nodelay(True)
+        take_over_receiving(self, lambda: self.max_message_size)
         connection = self._connection = self._make_connection()
         name = DocumentName.parse(room)
         try:
@@ -116,14 +115,15 @@ class RoomHandler(WebSocketHandler, JupyterHandler):
                 self._room = await self._rooms.join(name, session_id, connection, lambda: not self._is_over)
         except CannotJoin as refusal:
             self.end(refusal.code)
+        if self._is_over:  # it ended while it was joining, when it was in no room that it could leave
+            self._stop()
 
     def on_message(self, message: str | bytes) -> None:
         if not self._is_over and self._room is not None and self._connection is not None:
             self._room.receive(self._connection, message)
 
     def on_close(self) -> None:
-        self._is_over = True
-        self._leave()
+        self._stop()
 
     def access_changed(self, access: Access) -> None:
         """Go on with another access, from the next frame on."""
@@ -136,9 +136,8 @@ class RoomHandler(WebSocketHandler, JupyterHandler):
 
     def end(self, code: CloseCode) -> None:
         """Close. From here on no frame is taken or sent, whatever the client does."""
-        self._is_over = True
         self._ended_with = code
-        self._leave()
+        self._stop()
         how = ending(code)
         self.close(how.status, how.reason)
 
@@ -160,28 +159,17 @@ class RoomHandler(WebSocketHandler, JupyterHandler):
         access = self.coterie_access
         if access is None:  # prepare() has refused that already
             raise web.HTTPError(HTTPStatus.FORBIDDEN)
-        return Connection(access, self.current_user, self._send, self.end)
+        self._stream = Stream(self, self._drained, lambda: self.end(TOO_SLOW))
+        return Connection(access, self.current_user, self._stream, self.end)
 
-    def _leave(self) -> None:
+    def _stop(self) -> None:
+        """From here on no frame is taken or sent."""
+        self._is_over = True
+        if self._stream is not None:
+            self._stream.stop()
         if self._room is not None and self._connection is not None:
             self._room.leave(self._connection)
 
-    def _send(self, message: bytes) -> None:
-        if self._is_over:
-            return
-        if self._unsent > MAX_UNSENT:
-            self.end(TOO_SLOW)
-            return
-        try:
-            sent = self.write_message(message, binary=True)
-        except WebSocketClosedError:
-            return  # on_close follows
-        size = len(message)
-        self._unsent += size
-
-        def flushed(outcome: Future[Any]) -> None:
-            self._unsent -= size
-            if not outcome.cancelled():
-                outcome.exception()  # the connection has closed; on_close says so
-
-        sent.add_done_callback(flushed)
+    def _drained(self) -> None:
+        if self._room is not None and self._connection is not None:
+            self._room.drained(self._connection)

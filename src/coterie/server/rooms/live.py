@@ -2,49 +2,96 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 from jupyter_ydoc import ydocs
-from pycrdt import Doc, TransactionEvent
+from pycrdt import Decoder, Doc, Map, TransactionEvent, get_update
 
-#: The origin of every change. Without one, pycrdt's undo manager would keep all that is ever deleted.
-_HERE: Final = "coterie.rooms"
+from coterie.server.rooms.journal.records import SERVER
+
+#: jupyter-ydoc's undo manager keeps all that is ever deleted by transactions of the origins that it tracks, and, unless
+#: it is told of one, by all that have none. No transaction has this one.
+_NOBODY: Final = "coterie.rooms.nobody"
+
+#: Bytes of deletions that are compared with what the document has.
+LOOKED_THROUGH: Final = 32 * 1024
 
 
 class LiveDocument:
-    """One document in memory.
+    """One document in memory. It begins with *state*, an update.
 
-    It begins with *state*. *on_update* gets every change as one update, whoever made it and only what really changed.
-    *on_change* is called after each change of the content, as opposed to notes about it such as ``dirty``, and
-    ``revision`` counts those.
+    *on_update* gets every change as one update, only what really changed, and the id of the person who made it: SERVER
+    for our own notes and for what an extension in this server does to the document itself. It is called while the
+    transaction ends: it must not touch the document, and what it raises comes out of whatever made the change.
+
+    ``revision`` counts the changes other than our own notes (path, digest, whether it is saved). A change raises it
+    before *on_update* hears of it.
     """
 
-    def __init__(
-        self, kind: str, state: bytes, *, on_update: Callable[[bytes], None], on_change: Callable[[], None]
-    ) -> None:
-        self.kind = kind
+    def __init__(self, state: bytes, on_update: Callable[[bytes, str], None]) -> None:
         self.revision = 0
         self._doc: Doc[Any] = Doc()
-        self._document = ydocs[kind](self._doc)
+        self._state: Map[Any] = self._doc.get("state", type=Map)
         self._on_update = on_update
-        self._on_change = on_change
-        self.apply(state)
+        self._author = SERVER
+        self._is_note = False
+        self._document: Any = None
+        self.apply(state, SERVER)
         self._subscription = self._doc.observe(self._updated)
-        self._document.observe(self._changed)
 
-    def apply(self, update: bytes) -> None:
-        """Raises ValueError for bytes that are no update, RuntimeError for an update that does not fit the document.
-        An update whose predecessors are missing waits for them unseen."""
+    def apply(self, update: bytes, person: str) -> None:
+        """Take an update that *person* made. An update whose predecessors are missing waits for them unseen.
+
+        Raises ValueError for bytes that are no update, RuntimeError for an update that does not fit the document. In
+        both cases the document stays as it was.
+        """
+        self._author = person
         try:
-            with self._doc.transaction(origin=_HERE):
-                self._doc.apply_update(update)
+            self._doc.apply_update(update)
         # On some damaged updates pycrdt's core panics. The document stays as it was, but what is raised is no Exception
         # and belongs to no module that could be imported.
         except BaseException as error:
             if type(error).__name__ == "PanicException":
                 raise ValueError("not an update") from None
             raise
+        finally:
+            self._author = SERVER
+
+    @property
+    def is_lent(self) -> bool:
+        """Whether an extension has ``ydocument``, and may hold on to it."""
+        return self._document is not None
+
+    @property
+    def is_changing(self) -> bool:
+        """Whether an extension holds a transaction open: then the document holds what nobody has been told yet.
+
+        pycrdt documents no way to ask.
+        """
+        return self._doc._txn is not None
+
+    def lacks_predecessors(self, update: bytes) -> bool:
+        """Whether any of *update*, which has been applied, waits for what the document does not have.
+
+        Deletions alone are looked through up to LOOKED_THROUGH bytes: a copy of a whole document, as everybody sends
+        one who comes back, can name a hundred thousand of them.
+        """
+        vector = self._doc.get_state()
+        left = get_update(update, vector)
+        rest = Decoder(left)
+        if rest.read_var_uint():  # clients whose insertions the document lacks
+            return True
+        if len(left) > LOOKED_THROUGH:
+            return False
+        clocks = _clocks(Decoder(vector))
+        for _ in range(rest.read_var_uint()):
+            known = clocks.get(rest.read_var_uint(), 0)
+            for _ in range(rest.read_var_uint()):
+                if rest.read_var_uint() + rest.read_var_uint() > known:
+                    return True
+        return False
 
     def state_vector(self) -> bytes:
         return self._doc.get_state()
@@ -59,30 +106,54 @@ class LiveDocument:
 
     def set_path(self, path: str) -> None:
         """Tell everybody where the file is. The note is for the front end and never read back."""
-        if self._document.path != path:
-            with self._doc.transaction(origin=_HERE):
-                self._document.path = path
+        if self._state.get("path") != path:
+            with self._noting():
+                self._state["path"] = path
 
     def set_saved(self, digest: str | None, *, is_clean: bool) -> None:
-        """Tell everybody that the file has been written, and whether that was all there is.
+        """Tell everybody that the file has been written with this digest (hexadecimal), and whether that was all there
+        is.
 
         ``dirty`` is set again even where it says so already: the front end raises its own flag on every edit and lowers
         it only when it hears this.
         """
-        with self._doc.transaction(origin=_HERE):
+        with self._noting():
             if is_clean:
-                self._document.dirty = False
+                self._state["dirty"] = False
             if digest is not None:
-                self._document.hash = digest
+                self._state["hash"] = digest
+
+    def ydocument(self, kind: str) -> Any:
+        """jupyter-ydoc's object of this kind on this very document, for extensions; the same one on every call.
+
+        What is done through it is an edit by SERVER. Its undo manager keeps nothing.
+        """
+        if self._document is None:
+            self._document = ydocs[kind](self._doc)
+            self._document.undo_manager.include_origin(_NOBODY)
+        return self._document
 
     def close(self) -> None:
-        self._document.unobserve()
+        """Nobody is told of anything any more."""
+        if self._document is not None:
+            self._document.unobserve()
         self._doc.unobserve(self._subscription)
 
-    def _updated(self, event: TransactionEvent) -> None:
-        self._on_update(event.update)
+    @contextmanager
+    def _noting(self) -> Iterator[None]:
+        self._is_note = True
+        try:
+            with self._doc.transaction():
+                yield
+        finally:
+            self._is_note = False
 
-    def _changed(self, target: str, _event: Any) -> None:
-        if target != "state":
+    def _updated(self, event: TransactionEvent) -> None:
+        if not self._is_note:
             self.revision += 1
-            self._on_change()
+        self._on_update(event.update, self._author)
+
+
+def _clocks(vector: Decoder) -> dict[int, int]:
+    """A state vector, as how far it has each client's insertions."""
+    return {vector.read_var_uint(): vector.read_var_uint() for _ in range(vector.read_var_uint())}

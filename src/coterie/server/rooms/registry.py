@@ -1,35 +1,51 @@
-"""All rooms of one server: opening, keeping in step with the files, closing.
+"""All rooms of one server: opening, keeping in step with the files, letting go.
 
-A document stays in memory from its first opening until the server stops. A client that reconnects brings the history
-it knows; merged into a document that was loaded anew, it would double the content. There is one exception: a file that
-no editor is in, and whose document is on disk, may be opened as another kind of document. The *session id* that a
-client gets before it connects names one life of one document; whoever brings an older one is told to reload instead.
+A document stays in memory while people are in it and a little longer. Its journal goes on where it was: a client that
+comes back after the document was let go of, or after the server was started again, brings a history that the journal
+has too, so that nothing doubles. The *session id* that a client gets before it connects names one life of one journal;
+whoever brings another is told to reload.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter, defaultdict
-from collections.abc import Callable, Coroutine, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any, Final
 from uuid import uuid4
+from weakref import WeakValueDictionary
 
+from jupyter_server.utils import ensure_async
 from tornado.web import HTTPError
 
-from coterie.policy.roles import Role
-from coterie.server.access import Access
-from coterie.server.rooms import documents
 from coterie.server.rooms.connection import Connection
-from coterie.server.rooms.endings import LOAD_FAILED, NOT_FOUND, OPEN_OTHERWISE, STALE_SESSION, UNREADABLE
-from coterie.server.rooms.file import DocumentFile, FileGone
+from coterie.server.rooms.document import OpenDocument
+from coterie.server.rooms.endings import DELETED, LOAD_FAILED, NOT_FOUND, OPEN_OTHERWISE, STALE_SESSION, UNREADABLE
+from coterie.server.rooms.journal.folder import JournalFolder, JournalsInUse
+from coterie.server.rooms.journal.journal import Journal
+from coterie.server.rooms.journal.versions import Version
 from coterie.server.rooms.names import DocumentName
-from coterie.server.rooms.room import DocumentRoom, Room
-from coterie.server.rooms.saver import Saver
+from coterie.server.rooms.problems import Problems
+from coterie.server.rooms.room import Room
+from coterie.server.rooms.saver import SETTLE_LOOK, SETTLE_WITHIN
+from coterie.server.rooms.settings import Settings
+from coterie.server.rooms.whereabouts import Whereabouts, stamp_of
+from coterie.server.rooms.worker.client import Workers
+from coterie.server.rooms.worker.results import Denied, Gone, NotSettled, Opened, Source, Stamp, Unreadable
 from coterie.wire.close_codes import CloseCode
 
-#: Seconds between two looks at the files of documents that somebody is in.
+#: Seconds between two looks at the files of open documents.
 LOOK_EVERY: Final = 1.0
+
+#: Seconds between two rounds of looking whether a journal has grown so much that it should be compacted.
+COMPACT_EVERY: Final = 10.0
+
+#: For how many seconds a server waits for one that is just stopping to let go of the journals.
+CLAIM_WITHIN: Final = 10.0
+
+_DAY: Final = 24 * 60 * 60.0
 
 
 class CannotJoin(Exception):
@@ -40,67 +56,41 @@ class CannotJoin(Exception):
         self.code = code
 
 
-class OpenDocument:
-    """A document's room, and the tasks that keep its file in step."""
-
-    def __init__(self, name: DocumentName, file: DocumentFile, state: bytes, log: logging.Logger) -> None:
-        self.name = name
-        self._requests: set[asyncio.Task[None]] = set()
-        self.room = DocumentRoom(name.type, state, on_change=lambda: self.saver.changed(), on_save=self._save, log=log)
-        self.room.live.set_path(file.path)
-        self.saver = Saver(self.room.live, file, state, log)
-        self._saving = asyncio.create_task(self.saver.run())
-
-    def may_be_given_up_for(self, access: Access) -> bool:
-        """Whether somebody with this access may have the file opened as another kind of document.
-
-        Never while anything is unsaved or an editor is in. A Viewer gives way to an editor; for a Viewer nobody does,
-        and nothing that an editor who has lost their connection may come back to.
-        """
-        if not self.saver.is_clean or self.room.is_open_to_editors:
-            return False
-        return access.allows(Role.EDITOR) or (self.room.is_empty and not self.room.had_editors)
-
-    async def close(self) -> None:
-        """Save what is unsaved, and end."""
-        self.saver.stop()
-        await asyncio.gather(self._saving, *self._requests)
-        self.room.live.close()
-
-    def _save(self, answer: Callable[[bool], None]) -> None:
-        async def save() -> None:
-            answer(await self.saver.save())
-
-        request = asyncio.create_task(save())
-        self._requests.add(request)
-        request.add_done_callback(self._requests.discard)
-
-
 class Rooms:
-    """*settings* are the web application's; the contents manager and the file ids are taken from there when needed,
+    """*web* are the web application's settings; the contents manager and the file ids are taken from there when needed,
     because the extension that brings the latter may load after ours."""
 
-    def __init__(self, settings: MutableMapping[str, Any], log: logging.Logger) -> None:
+    def __init__(self, web: MutableMapping[str, Any], log: logging.Logger, settings: Settings) -> None:
         self.everybody = Room()
-        self._settings = settings
+        self.problems = Problems()
+        self._web = web
         self._log = log
-        self._session = uuid4().hex
-        self._lives: Counter[DocumentName] = Counter()
+        self._settings = settings
+        self._journals = JournalFolder(settings.journal_folder)
+        self._lives: dict[DocumentName, str] = {}  # of journals that are yet to be made
         self._open: dict[str, OpenDocument] = {}  # by file id: a file has one document
-        self._opening: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)  # one load per file at a time
-        self._watch: asyncio.Task[None] | None = None
+        self._in_use: set[Path] = set()  # journals of open documents, and of those that are being opened
+        self._opening: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # one load per file at a time
+        self._tasks: list[asyncio.Task[None]] = []
+        self._workers: asyncio.Task[Workers] | None = None
 
     @property
     def contents(self) -> Any:
-        return self._settings["contents_manager"]
+        return self._web["contents_manager"]
 
     @property
     def file_ids(self) -> Any:
-        return self._settings["file_id_manager"]
+        return self._web["file_id_manager"]
 
     def session_id(self, name: DocumentName) -> str:
         """The present life of the document called *name*, whether or not it is open yet."""
-        return f"{self._session}-{self._lives[name]}"
+        document = self._open.get(name.file_id)
+        if document is not None and document.name == name:
+            return document.life
+        life = self._journals.life_of(name)
+        if life is None:
+            life = self._lives.setdefault(name, uuid4().hex)
+        return life
 
     async def join(
         self, name: DocumentName, session_id: str, connection: Connection, is_wanted: Callable[[], bool]
@@ -111,55 +101,231 @@ class Rooms:
         """
         if session_id != self.session_id(name):
             raise CannotJoin(STALE_SESSION)
-        async with self._opening[name.file_id]:
+        async with self._lock(name):
             document = self._open.get(name.file_id)
             if document is not None and document.name != name:
-                await self._give_up(document, connection.access)
+                if not document.may_be_given_up_for(connection.access):
+                    raise CannotJoin(OPEN_OTHERWISE)
+                document.room.dismiss(OPEN_OTHERWISE)
+                await self._close(document)
                 document = None
             if document is None:
-                document = self._open[name.file_id] = await self._load(name)
+                document = await self._load(name)
+            if document.life != session_id:  # the journal was found damaged just now, and begun anew
+                raise CannotJoin(STALE_SESSION)
             # From here to the join nothing else runs, so the document cannot be given up in between.
             if is_wanted():
                 document.room.join(connection)
             return document.room
 
+    async def document(self, name: DocumentName, *, create: bool) -> OpenDocument | None:
+        """The open document called *name*; opened if *create*, else None where it is not open. Raises CannotJoin."""
+        if create:
+            return await self._opened(name)
+        async with self._lock(name):
+            document = self._open.get(name.file_id)
+            return document if document is not None and document.name == name else None
+
+    async def versions(self, name: DocumentName) -> tuple[Version, ...]:
+        """All versions that the journal has of the document, oldest first. Raises CannotJoin."""
+        journal = self._journals.path_of(name)
+        if not journal.exists():
+            return ()
+        with self._refusing():
+            workers = await asyncio.shield(self.start())
+            return await workers.shared.list_versions(journal)
+
+    async def version(self, name: DocumentName, sequence: int) -> bytes:
+        """The file as it was. Raises KeyError, CannotJoin."""
+        journal = self._journals.path_of(name)
+        if not journal.exists():
+            raise KeyError(sequence)
+        with self._refusing(KeyError):
+            workers = await asyncio.shield(self.start())
+            return await workers.shared.read_version(journal, name.type, name.format, sequence)
+
+    async def restore(self, name: DocumentName, sequence: int, person: str) -> None:
+        """Give the document the content of a version again, as an edit by *person*. Raises KeyError, CannotJoin."""
+        document = await self._opened(name)
+        with self._refusing(KeyError):
+            await document.saver.restore(sequence, person)
+
+    def start(self) -> asyncio.Task[Workers]:
+        """Begin what goes on beside the requests, if it has not begun. Needs a running loop.
+
+        The task that is answered ends when the journals are this server's, or with JournalsInUse; then the next call
+        tries again.
+        """
+        if not self._tasks:
+            for keep_going in (self._look_at_files, self._write_through, self._compact, self._clean_up):
+                self._tasks.append(asyncio.create_task(keep_going()))
+        if self._workers is None or (self._workers.done() and self._workers.exception() is not None):
+            self._workers = asyncio.create_task(self._claim_journals())
+        return self._workers
+
     async def close(self) -> None:
         """Save every document and end all tasks."""
-        if self._watch is not None:
-            self._watch.cancel()
-            await asyncio.gather(self._watch, return_exceptions=True)
-        await asyncio.gather(*(document.close() for document in self._open.values()))
-        self._open.clear()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(self._close(document) for document in tuple(self._open.values())))
+        if self._workers is not None:
+            self._workers.cancel()
+            with suppress(asyncio.CancelledError, JournalsInUse, OSError):
+                await (await self._workers).close()
+        self._journals.release()
 
-    async def _give_up(self, document: OpenDocument, access: Access) -> None:
-        if not document.may_be_given_up_for(access):
-            raise CannotJoin(OPEN_OTHERWISE)
-        document.room.dismiss(OPEN_OTHERWISE)
-        await document.close()
-        self._lives[document.name] += 1
-        del self._open[document.name.file_id]
+    def _lock(self, name: DocumentName) -> asyncio.Lock:
+        lock = self._opening.get(name.file_id)
+        if lock is None:
+            lock = self._opening[name.file_id] = asyncio.Lock()
+        return lock
+
+    async def _claim_journals(self) -> Workers:
+        lock = await self._journals.claim(CLAIM_WITHIN)
+        workers = Workers((lock,))
+        self._tasks.append(asyncio.create_task(workers.shared.start()))  # so that nobody waits for it later
+        return workers
+
+    async def _opened(self, name: DocumentName) -> OpenDocument:
+        async with self._lock(name):
+            document = self._open.get(name.file_id)
+            if document is None:
+                return await self._load(name)
+            if document.name != name:
+                raise CannotJoin(OPEN_OTHERWISE)
+            return document
 
     async def _load(self, name: DocumentName) -> OpenDocument:
-        file = DocumentFile(name, self.contents, self.file_ids)
+        journal = self._journals.path_of(name)
+        self._in_use.add(journal)
         try:
-            state = await asyncio.to_thread(documents.build, name.type, await file.load())
-            document = OpenDocument(name, file, state, self._log)
-        except FileGone as error:
+            with self._refusing():
+                workers = await asyncio.shield(self.start())
+                document = self._open[name.file_id] = await self._open_document(name, journal, workers)
+        except CannotJoin as refusal:
+            # Whoever has had the document open takes a "not found" for something that will pass.
+            if refusal.code is NOT_FOUND and journal.exists():
+                raise CannotJoin(DELETED) from refusal
+            raise
+        finally:
+            if name.file_id not in self._open:
+                self._in_use.discard(journal)
+        return document
+
+    @contextmanager
+    def _refusing(self, *passing: type[Exception]) -> Iterator[None]:
+        """Whatever else than *passing* a disk, a worker or a file's content brings about, the person is told."""
+        to_pass: tuple[type[Exception], ...] = (CannotJoin, *passing)
+        try:
+            yield
+        except to_pass:
+            raise
+        except Gone as error:
             raise CannotJoin(NOT_FOUND) from error
+        except Unreadable as error:
+            raise CannotJoin(UNREADABLE) from error
         except HTTPError as error:
             raise CannotJoin({400: UNREADABLE, 404: NOT_FOUND}.get(error.status_code, LOAD_FAILED)) from error
-        # Whatever a contents manager or a file's content brings about, the person is told, and no room is left behind.
+        except Denied as error:
+            raise CannotJoin(LOAD_FAILED) from error
         except Exception as error:
             self._log.warning("could not load a document", exc_info=error)
             raise CannotJoin(LOAD_FAILED) from error
-        if self._watch is None:
-            self._watch = asyncio.create_task(self._look_at_files())
-        return document
+
+    async def _open_document(self, name: DocumentName, journal_path: Path, workers: Workers) -> OpenDocument:
+        whereabouts = Whereabouts(name.file_id, Path(self.contents.root_dir), self.file_ids)
+        # What is hidden, or a folder, or outside, is for the contents manager to say.
+        model = await ensure_async(self.contents.get(whereabouts.path, content=False))
+        if model["type"] == "directory":
+            raise Unreadable
+        source = Source(
+            key=str(name),
+            file=whereabouts.file,
+            kind=name.type,
+            format=name.format,
+            journal=journal_path,
+            life=self.session_id(name),
+        )
+        worker = workers.for_size(model["size"] or 0)
+        opened = await _patiently(lambda: worker.open_document(source))
+        self._lives.pop(name, None)
+        journal = Journal.open(journal_path, size=opened.size, next=opened.next)
+        for remark in opened.remarks:
+            self._log.warning("%s: %s", whereabouts.path, remark.sentence)
+            self.problems.tell(whereabouts.path, remark.sentence)
+        return OpenDocument(name, whereabouts, opened, journal, worker, self._settings, self.problems, self._log)
+
+    async def _close(self, document: OpenDocument, *, save: bool = True) -> None:
+        await document.close(save=save)
+        del self._open[document.name.file_id]
+        self._in_use.discard(self._journals.path_of(document.name))
 
     async def _look_at_files(self) -> None:
         while True:
             await asyncio.sleep(LOOK_EVERY)
-            looks: list[Coroutine[Any, Any, None]] = [
-                document.saver.look() for document in self._open.values() if not document.room.is_empty
-            ]
-            await asyncio.gather(*looks)
+            documents = tuple(self._open.values())
+            files = [document.file for document in documents]
+            stamps = await asyncio.to_thread(_stamps, files)
+            await asyncio.gather(*map(self._look_at, documents, files, stamps))
+
+    async def _look_at(self, document: OpenDocument, file: Path | None, stamp: Stamp | None) -> None:
+        document.retry()
+        if document.saver.needs_look(file, stamp) and not await document.saver.look():
+            await self._end_deleted(document)
+        elif document.may_be_forgotten():
+            async with self._lock(document.name):
+                if document.may_be_forgotten() and self._is_open(document):
+                    await self._close(document)
+
+    async def _end_deleted(self, document: OpenDocument) -> None:
+        async with self._lock(document.name):
+            if self._is_open(document):
+                document.room.dismiss(DELETED)
+                await self._close(document, save=False)
+
+    def _is_open(self, document: OpenDocument) -> bool:
+        return self._open.get(document.name.file_id) is document
+
+    async def _write_through(self) -> None:
+        """Take the journals to the disk: what the system only remembers, a power loss takes away."""
+        while True:
+            await asyncio.sleep(self._settings.sync_seconds)
+            for document in tuple(self._open.values()):
+                await document.sync()
+
+    async def _compact(self) -> None:
+        while True:
+            await asyncio.sleep(COMPACT_EVERY)
+            for document in tuple(self._open.values()):
+                async with self._lock(document.name):
+                    if self._is_open(document):
+                        await document.compact()
+
+    async def _clean_up(self) -> None:
+        while True:
+            with suppress(OSError, JournalsInUse):
+                await asyncio.shield(self.start())
+                await asyncio.to_thread(self._journals.forget_old, self._settings.keep_days, self._in_use)
+            await asyncio.sleep(_DAY)
+
+
+async def _patiently(open_document: Callable[[], Awaitable[Opened]]) -> Opened:
+    """Also wait for whoever is writing the file at this moment."""
+    for _ in range(round(SETTLE_WITHIN / SETTLE_LOOK)):
+        try:
+            return await open_document()
+        except NotSettled:
+            await asyncio.sleep(SETTLE_LOOK)
+    return await open_document()
+
+
+def _stamps(files: list[Path | None]) -> list[Stamp | None]:
+    """None where there is no file."""
+    stamps: list[Stamp | None] = []
+    for file in files:
+        try:
+            stamps.append(None if file is None else stamp_of(file))
+        except (Gone, OSError):
+            stamps.append(None)
+    return stamps

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable
-from typing import assert_never
+from dataclasses import dataclass, field
+from math import inf
+from typing import Final, assert_never
+
+from pycrdt import merge_updates
 
 from coterie.policy.roles import Role
 from coterie.server.access import Access
 from coterie.server.rooms.awareness import Presence
 from coterie.server.rooms.connection import Connection
-from coterie.server.rooms.endings import MALFORMED_FRAME, UNKNOWN_FRAME
+from coterie.server.rooms.endings import MALFORMED_FRAME, NOT_KEPT, UNKNOWN_FRAME
 from coterie.server.rooms.frames import (
     EMPTY_UPDATE,
+    LEFT,
     Awareness,
     ClientFrame,
     Conflict,
@@ -29,21 +35,88 @@ from coterie.server.rooms.frames import (
     UnknownFrameError,
     encode,
     parse,
+    to_wire,
 )
 from coterie.server.rooms.live import LiveDocument
-from coterie.wire.close_codes import CloseCode
+from coterie.server.rooms.pace import Clock, LoopClock, Pace, Timer
+from coterie.wire.close_codes import TOO_SLOW, CloseCode
+
+#: Seconds between two messages about cursors, for each connection in the room, and for all of them together at most.
+CURSORS_EVERY: Final = 0.001
+CURSORS_AT_LEAST_EVERY: Final = 0.1
+LARGE_CURSORS_AT_LEAST_EVERY: Final = 0.5
+
+#: How many times longer than it took to answer what a client lacks it has to wait for the next answer.
+REST_AFTER_ANSWER: Final = 20
+
+#: An answer of so many bytes to a client that has nothing yet is kept for so many seconds, for others who come at the
+#: same time: a class opens a notebook together, and making and holding one copy for each would stall and fill the server.
+SHARED_FROM: Final = 256 * 1024
+SHARED_FOR: Final = 10.0
+
+#: Bytes of updates from one connection that may wait in the document for predecessors.
+MAX_UNPLACED: Final = 8 * 1024 * 1024
+
+#: Bytes of updates that may wait to be journaled before everybody is asked to keep their edits to themselves.
+MAX_WITHHELD: Final = 64 * 1024 * 1024
+
+#: Seconds after which to look again whether an extension has finished its change.
+LOOK_AGAIN: Final = 0.05
+
+#: The state vector of a document without content.
+NOTHING: Final = b"\x00"
+
+#: How many clients that have left are remembered for a connection that does not keep up.
+MAX_MISSED_LEAVING: Final = 4096
+
+
+@dataclass(slots=True)
+class _Missed:
+    """What a connection that fell behind has missed: the *updates* up to the state *since*, all that came after it, and
+    who left."""
+
+    updates: list[bytes] = field(default_factory=list)
+    since: bytes = NOTHING
+    left: dict[int, Entry] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """An answer to a client that has nothing, made when the document had changed so often and had the state *vector*."""
+
+    wire: bytes
+    vector: bytes
+    changes: int
+
+
+@dataclass(slots=True)
+class _Exchange:
+    """How far one connection and the document have got in telling each other what they have."""
+
+    asked: bytes | None = None  # the client's state vector, to be answered
+    answer_after: float = -inf  # in the clock's time
+    timer: Timer | None = None  # for the answer
+    is_asked: bool = False  # whether the client is to tell what it has
+    unplaced: int = 0  # bytes of its updates whose predecessors were missing
 
 
 class Room:
     """A room without a document: people see who is there.
 
     Frames go to everybody who is in, the sender included: the stock client takes half a minute of silence for a dead
-    connection.
+    connection. A connection that does not keep up is taken out of the stream, and told what it missed once everything
+    that waited for it has left.
     """
 
-    def __init__(self) -> None:
-        self._connections: dict[Connection, None] = {}  # in the order of joining
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock = clock or LoopClock()
+        self._connections: dict[Connection, Callable[[int, int], bool]] = {}  # in the order of joining; what is an echo
+        self._in_stream: dict[Connection, Callable[[bytes], bool]] = {}  # who keeps up; how to offer
+        self._behind: dict[Connection, _Missed] = {}
+        self._wants_presence: set[Connection] = set()
         self._presence = Presence()
+        self._news: dict[int, Entry] = {}
+        self._news_pace = Pace(self._send_news, self._clock)
 
     @property
     def is_empty(self) -> bool:
@@ -51,27 +124,42 @@ class Room:
 
     def join(self, connection: Connection) -> None:
         """Let *connection* in, and show it at once everybody who is there."""
-        self._connections[connection] = None
+        self._connections[connection] = self._presence.echoes_from(connection)
+        self._in_stream[connection] = connection.outlet.offer
         self._send_presence(connection)
 
     def leave(self, connection: Connection) -> None:
         """Nothing more is taken from or sent to *connection*; the others see it gone at once. Harmless if it is out."""
-        if connection in self._connections:
-            del self._connections[connection]
-            self._tell_presence(self._presence.forget(connection))
+        if connection not in self._connections:
+            return
+        del self._connections[connection]
+        self._in_stream.pop(connection, None)
+        self._behind.pop(connection, None)
+        self._wants_presence.discard(connection)
+        self._tell_presence(self._presence.forget(connection), is_urgent=True)
 
     def receive(self, connection: Connection, message: bytes | str) -> None:
         """Take one message. What the connection may not send is dropped; what is no frame ends the connection."""
-        if connection not in self._connections:
+        is_echo = self._connections.get(connection)
+        if is_echo is None:
             return
         try:
-            frame = parse(message)
+            frame = parse(message, is_echo=is_echo)
             if connection.may_send(frame):
                 self._take(connection, frame)
         except UnknownFrameError:
             connection.end(UNKNOWN_FRAME)
         except FrameError:
             connection.end(MALFORMED_FRAME)
+
+    def drained(self, connection: Connection) -> None:
+        """Everything that was sent to *connection* has left: catch up."""
+        if (missed := self._behind.pop(connection, None)) is not None:
+            self._in_stream[connection] = connection.outlet.offer
+            self._catch_up(connection, missed)
+        elif connection in self._wants_presence:
+            self._wants_presence.discard(connection)
+            self._send_presence(connection)
 
     def change_access(self, connection: Connection, access: Access) -> None:
         """The connection goes on with another access, and shows the others its new role."""
@@ -80,80 +168,189 @@ class Room:
         if connection.identity == shown or connection not in self._connections:
             return
         if recalled := self._presence.recall(connection):
-            connection.send(encode(Awareness(recalled)))
+            self._send(connection, Awareness(recalled))
 
     def _take(self, connection: Connection, frame: ClientFrame) -> None:
         match frame:
             case Awareness(entries):
                 self._hear(connection, entries)
             case QueryAwareness():
-                self._send_presence(connection)
+                if connection.outlet.is_idle:
+                    self._send_presence(connection)
+                else:
+                    self._wants_presence.add(connection)
             case SyncStep1():
-                connection.send(encode(SyncStep2(EMPTY_UPDATE)))
+                self._send(connection, SyncStep2(EMPTY_UPDATE))
             case SyncStep2() | SyncUpdate():
                 pass  # a copy of a document that does not exist
             case Save(number):
-                connection.send(encode(SaveAnswer(number, SaveStatus.FAILED)))
+                self._send(connection, SaveAnswer(number, SaveStatus.FAILED))
             case _:
                 assert_never(frame)
 
     def _hear(self, connection: Connection, entries: Iterable[Entry]) -> None:
         heard = self._presence.hear(connection, entries)
         if heard.ask_again:
-            connection.send(encode(Awareness(heard.ask_again)))
-        self._tell_presence(heard.news)
+            self._send(connection, Awareness(heard.ask_again))
+        self._tell_presence(heard.news, is_urgent=heard.is_urgent)
+
+    def _send(self, connection: Connection, frame: ServerFrame) -> None:
+        connection.outlet.send(to_wire(encode(frame)))
 
     def _send_presence(self, connection: Connection) -> None:
         if everybody := self._presence.everybody():
-            connection.send(encode(Awareness(everybody)))
+            self._send(connection, Awareness(everybody))
 
-    def _tell_presence(self, entries: tuple[Entry, ...]) -> None:
-        if entries:
-            self._tell(Awareness(entries))
+    def _tell_presence(self, entries: tuple[Entry, ...], *, is_urgent: bool) -> None:
+        if not entries:
+            return
+        for entry in entries:
+            self._news[entry.client] = entry
+        self._news_pace.due(self._news_pace.burst if is_urgent else self._between_cursors())
 
-    def _tell(self, frame: ServerFrame) -> None:
-        message = encode(frame)
-        for connection in tuple(self._connections):  # sending may end a connection, which then leaves
-            connection.send(message)
+    def _between_cursors(self) -> float:
+        # Where the states are so large that sending them takes long, they get a fifth of the time.
+        by_effort = min(4 * self._news_pace.took, LARGE_CURSORS_AT_LEAST_EVERY)
+        return max(min(CURSORS_EVERY * len(self._connections), CURSORS_AT_LEAST_EVERY), by_effort)
+
+    def _send_news(self) -> None:
+        news, self._news = tuple(self._news.values()), {}
+        for missed in self._behind.values():
+            for entry in news:
+                if entry.state == LEFT:
+                    missed.left[entry.client] = entry
+                else:
+                    missed.left.pop(entry.client, None)
+        self._tell(Awareness(news))
+        for connection, missed in tuple(self._behind.items()):
+            if len(missed.left) > MAX_MISSED_LEAVING:
+                connection.end(TOO_SLOW)
+
+    def _tell(self, frame: Awareness | SyncUpdate) -> None:
+        """Send to everybody who keeps up, and take the others out of the stream."""
+        wire = to_wire(encode(frame))
+        for connection in [connection for connection, offer in self._in_stream.items() if not offer(wire)]:
+            del self._in_stream[connection]
+            self._behind[connection] = self._missed_from(frame)
+
+    def _missed_from(self, frame: Awareness | SyncUpdate) -> _Missed:
+        """The beginning of what a connection misses: *frame* is the first."""
+        entries = frame.entries if isinstance(frame, Awareness) else ()
+        return _Missed(left={entry.client: entry for entry in entries if entry.state == LEFT})
+
+    def _catch_up(self, connection: Connection, missed: _Missed) -> None:
+        """Send what is missed to a connection for which nothing waits any more."""
+        if entries := (*missed.left.values(), *self._presence.everybody()):
+            self._send(connection, Awareness(entries))
 
 
 class DocumentRoom(Room):
-    """A room with a document.
+    """A room with a document, which begins with *state* (an update). ``live`` is the document.
 
-    *on_change* is called after each change of its content, *on_save* for each request to save it, with what to do once
-    the save has succeeded or failed.
+    Each visible update is handed to *journal* (the person's id, the update) before anybody is told of it. Where that
+    raises OSError, this update and all after it are *withheld*: nobody is told, and nobody is told what they lack,
+    until ``retry`` has journaled them. *on_withheld* hears of the first of a row.
+
+    *on_change* is called when the content has changed, other than by our own notes; *on_save* for each request to save,
+    with what to do once the save has succeeded or failed.
     """
 
     def __init__(
         self,
-        kind: str,
         state: bytes,
         *,
+        journal: Callable[[str, bytes], None],
         on_change: Callable[[], None],
         on_save: Callable[[Callable[[bool], None]], None],
+        on_withheld: Callable[[OSError], None],
         log: logging.Logger,
+        clock: Clock | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__(clock)
         self.had_editors = False  # then somebody who has lost their connection may still hold edits
+        self.live = LiveDocument(state, self._updated)
+        self._journal = journal
+        self._on_change = on_change
         self._on_save = on_save
+        self._on_withheld = on_withheld
         self._log = log
-        self.live = LiveDocument(kind, state, on_update=self._tell_update, on_change=on_change)
+        self._exchanges: dict[Connection, _Exchange] = {}
+        self._updates: list[bytes] = []  # journaled, and to be sent
+        self._updates_pace = Pace(self._send_updates, self._clock)
+        self._withheld: deque[tuple[str, bytes]] = deque()
+        self._withheld_size = 0
+        self._withheld_by: OSError | None = None  # until it has been said
+        self._revision = self.live.revision
+        self._changes = 0  # how often _updated was called
+        self._is_applying = False
+        self._settling: Timer | None = None
+        self._resuming: Timer | None = None
+        self._shared: _Shared | None = None
+        self._sharing: Timer | None = None
 
     @property
     def is_open_to_editors(self) -> bool:
         """Whether anybody is in who may edit."""
         return any(_may_edit(connection) for connection in self._connections)
 
+    @property
+    def is_withholding(self) -> bool:
+        """Whether there are updates that could not be journaled yet."""
+        return bool(self._withheld)
+
+    def retry(self) -> bool:
+        """Journal and send what is withheld, as far as it goes. True if nothing is withheld any more."""
+        try:
+            while self._withheld:
+                person, update = self._withheld[0]
+                self._journal(person, update)
+                self._withheld.popleft()
+                self._withheld_size -= len(update)
+                self._updates.append(update)
+        except OSError:
+            return False
+        finally:
+            self._settle()
+        self._resume()
+        return True
+
     def join(self, connection: Connection) -> None:
-        """Also ask what the connection's copy has that the document lacks; a Viewer's answer will be dropped."""
+        """Also ask what the connection's copy has that the document lacks; a Viewer's answer will be dropped.
+
+        While too much is withheld nobody is let in: the connection ends at once.
+        """
+        if self._withheld_size > MAX_WITHHELD:
+            connection.end(NOT_KEPT)
+            return
+        self._exchanges[connection] = _Exchange()
         super().join(connection)
         self.had_editors |= _may_edit(connection)
         self._ask_for_missing(connection)
+
+    def leave(self, connection: Connection) -> None:
+        if (exchange := self._exchanges.pop(connection, None)) is not None and exchange.timer is not None:
+            exchange.timer.cancel()
+        super().leave(connection)
 
     def dismiss(self, code: CloseCode) -> None:
         """End every connection."""
         for connection in tuple(self._connections):
             connection.end(code)
+
+    def close(self) -> None:
+        """Nothing is sent, journaled or told any more. Whoever is still in is to be dismissed before."""
+        self.live.close()
+        self._updates_pace.stop()
+        self._news_pace.stop()
+        self._shared = None
+        for timer in (self._settling, self._resuming, self._sharing):
+            if timer is not None:
+                timer.cancel()
+
+    def drained(self, connection: Connection) -> None:
+        if connection not in self._behind or self._is_settled():
+            super().drained(connection)
+        self._answer(connection)
 
     def change_access(self, connection: Connection, access: Access) -> None:
         """Also ask for what was dropped so far: later updates of that client build on it and would wait for it."""
@@ -166,41 +363,174 @@ class DocumentRoom(Room):
     def _take(self, connection: Connection, frame: ClientFrame) -> None:
         match frame:
             case SyncStep1(state_vector):
-                self._send_missing(connection, state_vector)
-            case SyncStep2(update) | SyncUpdate(update):
-                self._apply(connection, update)
+                # A newer question stands in for one that has not been answered yet.
+                self._exchanges[connection].asked = state_vector
+                self._answer(connection)
+            case SyncStep2(update):
+                self._exchanges[connection].is_asked = False
+                self._apply(connection, update, may_ask=False)
+            case SyncUpdate(update):
+                self._apply(connection, update, may_ask=True)
             case Save(number):
-                self._on_save(lambda is_saved: self._answer(connection, number, is_saved=is_saved))
+                self._on_save(lambda is_saved: self._answer_save(connection, number, is_saved=is_saved))
             case Awareness() | QueryAwareness():
                 super()._take(connection, frame)
             case _:
                 assert_never(frame)
 
     def _ask_for_missing(self, connection: Connection) -> None:
-        connection.send(encode(SyncStep1(self.live.state_vector())))
+        self._exchanges[connection].is_asked = True
+        self._send(connection, SyncStep1(self.live.state_vector()))
 
-    def _send_missing(self, connection: Connection, state_vector: bytes) -> None:
-        try:
-            missing = self.live.since(state_vector)
-        except ValueError as error:
-            raise FrameError("not a state vector") from error
-        connection.send(encode(SyncStep2(missing)))
+    def _answer(self, connection: Connection) -> None:
+        """Tell *connection* what it lacks, if it has asked and may be told now.
 
-    def _apply(self, connection: Connection, update: bytes) -> None:
+        One answer at a time, and with a rest in between: making one takes the time that all others wait.
+        """
+        exchange = self._exchanges.get(connection)
+        if exchange is None or exchange.asked is None or not connection.outlet.is_idle or not self._is_settled():
+            return
+        began = self._clock.now()
+        if began < exchange.answer_after:
+            if exchange.timer is None:
+                exchange.timer = self._clock.later(exchange.answer_after - began, lambda: self._answer_late(connection))
+            return
+        asked, exchange.asked = exchange.asked, None
         try:
-            self.live.apply(update)
+            self._send_missing(connection, asked)
+        except ValueError:
+            connection.end(MALFORMED_FRAME)
+            return
+        ended = self._clock.now()
+        exchange.answer_after = ended + REST_AFTER_ANSWER * (ended - began)
+
+    def _send_missing(self, connection: Connection, asked: bytes) -> None:
+        shared = self._shared
+        if asked == NOTHING and shared is not None:
+            connection.outlet.send(shared.wire)
+            if shared.changes != self._changes:
+                self._send(connection, SyncUpdate(self.live.since(shared.vector)))
+            return
+        wire = to_wire(encode(SyncStep2(self.live.since(asked))))
+        connection.outlet.send(wire)
+        if asked == NOTHING and len(wire) >= SHARED_FROM:
+            self._shared = _Shared(wire, self.live.state_vector(), self._changes)
+            self._sharing = self._clock.later(SHARED_FOR, self._forget_shared)
+
+    def _forget_shared(self) -> None:
+        self._shared = self._sharing = None
+
+    def _answer_late(self, connection: Connection) -> None:
+        if (exchange := self._exchanges.get(connection)) is not None:
+            exchange.timer = None
+            self._answer(connection)
+
+    def _apply(self, connection: Connection, update: bytes, *, may_ask: bool) -> None:
+        changes = self._changes
+        self._is_applying = True
+        try:
+            self.live.apply(update, connection.access.person)
         except ValueError as error:
             raise FrameError("not an update") from error
         except RuntimeError:
             self._log.warning("an update did not fit the document and was refused")
-            connection.send(encode(Conflict()))
+            self._send(connection, Conflict())
+            return
+        finally:
+            self._is_applying = False
+        if changes == self._changes and self.live.lacks_predecessors(update):
+            self._note_unplaced(connection, len(update), may_ask=may_ask)
+        self._settle()
 
-    def _answer(self, connection: Connection, number: int, *, is_saved: bool) -> None:
+    def _note_unplaced(self, connection: Connection, size: int, *, may_ask: bool) -> None:
+        exchange = self._exchanges[connection]
+        exchange.unplaced += size
+        if exchange.unplaced > MAX_UNPLACED:
+            raise FrameError("too much that nobody can see")
+        if may_ask and not exchange.is_asked:
+            self._ask_for_missing(connection)
+
+    def _answer_save(self, connection: Connection, number: int, *, is_saved: bool) -> None:
         if connection in self._connections:
-            connection.send(encode(SaveAnswer(number, SaveStatus.SUCCESS if is_saved else SaveStatus.FAILED)))
+            self._send(connection, SaveAnswer(number, SaveStatus.SUCCESS if is_saved else SaveStatus.FAILED))
 
-    def _tell_update(self, update: bytes) -> None:
-        self._tell(SyncUpdate(update))
+    def _updated(self, update: bytes, person: str) -> None:
+        """The document is changing, and must not be touched before it has changed: the rest is for ``_settle``."""
+        self._changes += 1
+        if self._withheld or not self._is_journaled(person, update):
+            self._withheld.append((person, update))
+            self._withheld_size += len(update)
+        else:
+            self._updates.append(update)
+        if not self._is_applying and self._settling is None:
+            self._settling = self._clock.later(0, self._settle)
+
+    def _is_journaled(self, person: str, update: bytes) -> bool:
+        try:
+            self._journal(person, update)
+        except OSError as error:
+            self._withheld_by = error
+            return False
+        return True
+
+    def _settle(self) -> None:
+        """Do what follows from changes of the document."""
+        if self._settling is not None:
+            self._settling.cancel()
+            self._settling = None
+        if self._revision != self.live.revision:
+            self._revision = self.live.revision
+            self._on_change()
+        if self._withheld_by is not None:
+            error, self._withheld_by = self._withheld_by, None
+            self._on_withheld(error)
+        if self._withheld_size > MAX_WITHHELD:
+            self.dismiss(NOT_KEPT)
+        if self._updates:
+            self._updates_pace.due(self._updates_pace.burst)
+
+    def _is_settled(self) -> bool:
+        """Whether everything that is in the document may be told. If not, ``_resume`` comes when it may."""
+        if self._withheld:
+            return False
+        if not self.live.is_changing:
+            return True
+        if self._resuming is None:
+            self._resuming = self._clock.later(LOOK_AGAIN, self._resume)
+        return False
+
+    def _resume(self) -> None:
+        """Go on telling where it had to wait."""
+        if self._resuming is not None:
+            self._resuming.cancel()
+            self._resuming = None
+        for connection in tuple(self._connections):
+            if connection.outlet.is_idle:
+                self.drained(connection)
+
+    def _send_updates(self) -> None:
+        updates, self._updates = self._updates, []
+        if self._in_stream:
+            self._tell(SyncUpdate(updates[0] if len(updates) == 1 else merge_updates(*updates)))
+
+    def _send_news(self) -> None:
+        if self._updates:  # so that nobody falls behind on presence while there are updates that they would miss
+            self._updates_pace.flush()
+        super()._send_news()
+
+    def _missed_from(self, frame: Awareness | SyncUpdate) -> _Missed:
+        missed = super()._missed_from(frame)
+        if isinstance(frame, SyncUpdate):
+            missed.updates.append(frame.update)
+        missed.updates.extend(update for _, update in self._withheld)
+        if not self.live.is_changing:
+            missed.since = self.live.state_vector()
+        return missed
+
+    def _catch_up(self, connection: Connection, missed: _Missed) -> None:
+        update = merge_updates(*missed.updates, self.live.since(missed.since))
+        self._send(connection, SyncUpdate(update))
+        super()._catch_up(connection, missed)
 
 
 def _may_edit(connection: Connection) -> bool:

@@ -1,0 +1,159 @@
+"""One open document: its room, its journal, and what keeps its file in step."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+from typing import Final
+
+from coterie.policy.roles import Role
+from coterie.server.access import Access
+from coterie.server.rooms.journal.compaction import Keep
+from coterie.server.rooms.journal.journal import Journal
+from coterie.server.rooms.journal.records import DamagedJournal
+from coterie.server.rooms.names import DocumentName
+from coterie.server.rooms.problems import Problems
+from coterie.server.rooms.recorder import Recorder
+from coterie.server.rooms.room import DocumentRoom
+from coterie.server.rooms.saver import Saver
+from coterie.server.rooms.settings import Settings
+from coterie.server.rooms.whereabouts import Whereabouts
+from coterie.server.rooms.worker.client import Worker
+from coterie.server.rooms.worker.results import Gone, Opened, WorkerError
+
+#: A journal is looked at for what may go when its document has been opened, when it has reached this size (bytes), and
+#: whenever it has doubled since.
+COMPACT_FROM: Final = 1024 * 1024
+
+NOT_KEPT: Final = "not-kept"
+
+_NOT_KEPT: Final = "Edits to this document are held back: the server cannot write them down. They go out once it can."
+
+
+class OpenDocument:
+    """*journal* is the document's own, opened where *opened* says."""
+
+    def __init__(
+        self,
+        name: DocumentName,
+        whereabouts: Whereabouts,
+        opened: Opened,
+        journal: Journal,
+        worker: Worker,
+        settings: Settings,
+        problems: Problems,
+        log: logging.Logger,
+    ) -> None:
+        self.name = name
+        self.life = opened.life
+        self._journal = journal
+        self._worker = worker
+        self._settings = settings
+        self._problems = problems
+        self._log = log
+        self._empty_since: float | None = None
+        self._compact_at = 0
+        self._withheld_at = ""  # the path under which that was said
+        self._requests: set[asyncio.Task[None]] = set()
+        recorder = Recorder(journal)
+        self.room = DocumentRoom(
+            opened.state,
+            journal=recorder.edit,
+            on_change=self._changed,
+            on_save=self._answer_save,
+            on_withheld=self._withheld,
+            log=log,
+        )
+        self.saver = Saver(str(name), self.room.live, journal, recorder, worker, whereabouts, opened, problems, log)
+        self._whereabouts = whereabouts
+        self.room.live.set_path(whereabouts.path)
+        self._saving = asyncio.create_task(self.saver.run())
+
+    def may_be_given_up_for(self, access: Access) -> bool:
+        """Whether somebody with this access may have the file opened as another kind of document.
+
+        Never while anything is unsaved or an editor is in. A Viewer gives way to an editor; for a Viewer nobody does,
+        and nothing that an editor who has lost their connection may come back to.
+        """
+        if not self._is_at_rest or self.room.is_open_to_editors:
+            return False
+        return access.allows(Role.EDITOR) or (self.room.is_empty and not self.room.had_editors)
+
+    def may_be_forgotten(self) -> bool:
+        """Whether nobody has been here for as long as a document stays, and nothing is unsaved."""
+        if not self.room.is_empty or self.room.live.is_lent:
+            self._empty_since = None
+            return False
+        if self._empty_since is None:
+            self._empty_since = monotonic()
+        return self._is_at_rest and monotonic() - self._empty_since >= self._settings.forget_after
+
+    @property
+    def file(self) -> Path | None:
+        """Where the file should be; None if it was deleted through the contents manager."""
+        try:
+            return self._whereabouts.file
+        except Gone:
+            return None
+
+    def retry(self) -> None:
+        """Try again to journal what could not be."""
+        if self.room.is_withholding and self.room.retry():
+            self._problems.clear(self._withheld_at, NOT_KEPT)
+
+    async def sync(self) -> None:
+        """Take what the journal has to the disk."""
+        try:
+            await self._journal.sync()
+        except OSError as error:
+            self._log.warning("a journal could not be written through", exc_info=error)
+
+    async def compact(self) -> None:
+        """Let go of what the journal need not keep, once it has grown enough for the work to be worth it."""
+        if self._journal.size < self._compact_at:
+            return
+        keep = Keep(days=self._settings.keep_days, bytes=self._settings.keep_bytes)
+        try:
+            compacted = await self._worker.compact(self._journal.path, self._journal.size, keep)
+            if compacted is not None:
+                async with self.saver.step:  # which count on the size of the journal to mean one place in it
+                    self._journal.replace(compacted.path, compacted.upto)
+        except (OSError, DamagedJournal, WorkerError) as error:
+            self._log.warning("a journal could not be compacted", exc_info=error)
+        self._compact_at = max(COMPACT_FROM, 2 * self._journal.size)
+
+    async def close(self, *, save: bool = True) -> None:
+        """Save what is unsaved, and end."""
+        self.saver.stop()
+        await asyncio.gather(self._saving, *self._requests)
+        if save:
+            await self.saver.save()
+        self.saver.close()
+        self._problems.clear(self._withheld_at, NOT_KEPT)
+        await self.sync()
+        self.room.live.close()
+        self._journal.close()
+        await self._worker.forget(str(self.name))
+
+    @property
+    def _is_at_rest(self) -> bool:
+        return self.saver.is_clean and not self.room.is_withholding
+
+    def _changed(self) -> None:
+        self.saver.changed()
+
+    def _withheld(self, error: OSError) -> None:
+        self._withheld_at = self.saver.path
+        self._problems.set(self._withheld_at, NOT_KEPT, _NOT_KEPT)
+        self._log.warning("a journal could not be written", exc_info=error)
+
+    def _answer_save(self, answer: Callable[[bool], None]) -> None:
+        async def save() -> None:
+            answer(await self.saver.save() and not self.room.is_withholding)
+
+        request = asyncio.create_task(save())
+        self._requests.add(request)
+        request.add_done_callback(self._requests.discard)

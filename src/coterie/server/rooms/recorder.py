@@ -1,0 +1,51 @@
+"""Writes what happens to a document into its journal."""
+
+from __future__ import annotations
+
+from coterie.server.rooms.journal.journal import Journal
+from coterie.server.rooms.journal.records import OUTSIDE, SERVER, Mark, RecordKind, encode_mark
+
+
+class Recorder:
+    """Of one document. Every method raises OSError if the journal cannot be written, and then nothing is in it."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._base: Mark | None = None
+
+    @property
+    def has_taken(self) -> bool:
+        """Whether an edit from the file is announced and not yet in the journal."""
+        return self._base is not None
+
+    def take(self, base: Mark) -> None:
+        """The next edit by OUTSIDE is the file's difference from *base*, whose digest is the file's."""
+        self._base = base
+
+    def edit(self, person: str, update: bytes) -> None:
+        """Add an update.
+
+        One that came from the file goes in with the mark that says what the file holds since. Read again later, the one
+        without the other would be taken in twice, or lost.
+        """
+        if person == OUTSIDE and self._base is not None:
+            base = self._base
+            mark = Mark(base.through, (*base.extras, self._journal.next + 1), base.digest)
+            self._journal.append((RecordKind.AGREED, SERVER, encode_mark(mark)), (RecordKind.EDIT, OUTSIDE, update))
+            self._base = None
+        else:
+            self._journal.append((RecordKind.EDIT, person, update))
+
+    def agree(self) -> None:
+        """The file turned out to hold nothing that the document lacks: note its digest alone."""
+        if self._base is not None:
+            self.note(RecordKind.AGREED, self._base)
+            self._base = None
+
+    def note(self, kind: RecordKind, mark: Mark) -> None:
+        """Add a mark."""
+        self._journal.append((kind, SERVER, encode_mark(mark)))
+
+    def keep(self, content: bytes) -> None:
+        """Add a file that could not be merged."""
+        self._journal.append((RecordKind.KEPT, OUTSIDE, content))

@@ -1,0 +1,380 @@
+"""A connection's way out and in, on a real tornado and raw sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import os
+import socket
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+from tornado.httpserver import HTTPServer
+from tornado.iostream import IOStream
+from tornado.web import Application
+from tornado.websocket import WebSocketHandler
+from websockets.asyncio.client import connect
+
+from coterie.server.rooms import stream as stream_module
+from coterie.server.rooms.frames import from_wire, to_wire
+from coterie.server.rooms.stream import MAX_ANSWERS_WAITING, MAX_WAITING, Stream, plain_stream, take_over_receiving
+from rooms.serving import eventually
+from rooms.test_incoming import BINARY, CLOSE, PING, TEXT, wire_frame
+
+LARGEST = 3_000_000
+
+
+class Held(WebSocketHandler):
+    """A connection that the test holds by its stream."""
+
+    stream: Stream
+
+    def initialize(self, opened: list[Held]) -> None:
+        self.opened = opened
+        self.heard: list[str | bytes] = []
+        self.drained = 0
+        self.stuck = 0
+
+    def open(self) -> None:
+        take_over_receiving(self, lambda: LARGEST)
+        self.stream = Stream(self, self._drained, self._stuck)
+        self.opened.append(self)
+
+    def on_message(self, message: str | bytes) -> None:
+        self.heard.append(message)
+
+    def on_close(self) -> None:
+        self.stream.stop()
+
+    def _drained(self) -> None:
+        self.drained += 1
+
+    def _stuck(self) -> None:
+        self.stuck += 1
+
+    def get_compression_options(self) -> None:
+        return None
+
+
+class Place:
+    """A server; and the server's side of each connection to it, in the order of opening."""
+
+    def __init__(self) -> None:
+        self.opened: list[Held] = []
+        self._server = HTTPServer(Application([("/", Held, {"opened": self.opened})]))
+        listening = socket.create_server(("127.0.0.1", 0))
+        listening.setblocking(False)
+        self.port = listening.getsockname()[1]
+        self._server.add_socket(listening)
+
+    async def close(self) -> None:
+        self._server.stop()
+        await self._server.close_all_connections()
+        for held in self.opened:
+            if held.ws_connection is not None:
+                held.ws_connection._abort()
+
+    async def connect(self) -> tuple[Any, Held]:
+        client = await connect(f"ws://127.0.0.1:{self.port}/", max_size=None, compression=None)
+        return client, await self._newest()
+
+    async def connect_raw(self) -> tuple[Raw, Held]:
+        """A client that reads only what it is told to, through small buffers."""
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", self.port))
+        raw = Raw(sock)
+        await raw.send(
+            b"GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + base64.b64encode(os.urandom(16)) + b"\r\n\r\n"
+        )
+        answer = b""
+        while not answer.endswith(b"\r\n\r\n"):
+            answer += await raw.read(1)
+        return raw, await self._newest()
+
+    async def _newest(self) -> Held:
+        await eventually(lambda: self.opened)
+        held = self.opened.pop()
+        held.ws_connection.stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        self.opened.insert(0, held)
+        self.opened[:] = [held]
+        return held
+
+
+class Raw:
+    def __init__(self, sock: socket.socket) -> None:
+        self.socket = sock
+
+    async def send(self, data: bytes) -> None:
+        await asyncio.get_running_loop().sock_sendall(self.socket, data)
+
+    async def read(self, size: int) -> bytes:
+        return await asyncio.get_running_loop().sock_recv(self.socket, size)
+
+    async def read_all(self, size: int) -> bytes:
+        data = b""
+        async with asyncio.timeout(30):
+            while len(data) < size:
+                piece = await self.read(size - len(data))
+                if not piece:
+                    break
+                data += piece
+        return data
+
+    async def closed(self) -> None:
+        async with asyncio.timeout(15):
+            try:
+                while await self.read(65536):
+                    pass
+            except ConnectionError:
+                pass
+
+    def close(self) -> None:
+        self.socket.close()
+
+
+@pytest.fixture
+async def place() -> AsyncIterator[Place]:
+    place = Place()
+    yield place
+    await place.close()
+
+
+@pytest.fixture(params=["as it is", "another tornado"])
+def any_tornado(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With what we know of tornado, and with all of it left to tornado."""
+    if request.param == "another tornado":
+        monkeypatch.setattr(stream_module, "plain_stream", lambda _: None)
+
+
+def fill(held: Held) -> int:
+    """Offer until no more is taken. How many messages were."""
+    message = to_wire(bytes(100_000))
+    for count in range(1000):
+        if not held.stream.offer(message):
+            return count
+    raise AssertionError("everything is taken")
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 65535, 65536, 2_000_000])
+def test_a_frame_is_built_as_it_is_read(size: int) -> None:
+    message = os.urandom(size)
+
+    assert message == from_wire(to_wire(message))
+
+
+@pytest.mark.usefixtures("any_tornado")
+@pytest.mark.parametrize("way", ["offer", "send"])
+async def test_messages_arrive_whole_and_in_order_between_tornados_own(place: Place, way: str) -> None:
+    client, held = await place.connect()
+    messages = [os.urandom(size) for size in (0, 1, 125, 126, 65535, 65536, 2_000_000, 5)]
+    for message in messages:
+        assert getattr(held.stream, way)(to_wire(message)) in (True, None)
+        held.ping(b"between")
+
+    assert messages == [await client.recv() for _ in messages]
+    await client.close()
+
+
+async def test_what_tornado_has_inside_is_what_we_think(place: Place) -> None:
+    """Fails when a new tornado is built otherwise. Then everything still works, at several times the cost."""
+    client, held = await place.connect()
+    stream = plain_stream(held)
+
+    assert stream is held.ws_connection.stream
+    assert type(stream) is IOStream
+    assert held.ws_connection._receive_frame_loop.__module__ == stream_module.__name__
+
+    writes: list[Any] = []
+    original, stream.write = stream.write, writes.append
+    held.stream.offer(to_wire(b"straight to the socket"))
+    stream.write = original
+
+    assert (await client.recv(), writes) == (b"straight to the socket", [])
+    await client.close()
+
+
+@pytest.mark.usefixtures("any_tornado")
+async def test_what_waits_for_who_does_not_read_is_bounded_and_arrives_when_they_do(place: Place) -> None:
+    raw, held = await place.connect_raw()
+    taken = fill(held)
+
+    assert 0 < held.stream.waiting <= MAX_WAITING
+    assert not held.stream.is_idle
+    assert fill(held) == 0
+
+    wire = to_wire(bytes(100_000))
+
+    assert wire * taken == await raw.read_all(len(wire) * taken)
+
+    await eventually(lambda: held.drained)
+
+    assert held.stream.is_idle
+    assert held.stuck == 0
+
+    held.stream.offer(to_wire(b"again"))
+
+    assert to_wire(b"again") == await raw.read_all(7)
+    raw.close()
+
+
+async def test_one_message_may_be_larger_than_what_may_wait_if_nothing_does(place: Place) -> None:
+    client, held = await place.connect()
+    message = os.urandom(3 * MAX_WAITING)
+
+    assert held.stream.offer(to_wire(message))
+    assert not held.stream.offer(to_wire(b"x"))
+    assert message == await client.recv()
+
+    await eventually(lambda: held.stream.is_idle)
+
+    assert held.stream.offer(to_wire(b"x"))
+    await client.close()
+
+
+async def test_answers_go_through_up_to_a_bound_and_then_the_connection_is_stuck(place: Place) -> None:
+    raw, held = await place.connect_raw()
+    fill(held)
+    before, answer = held.stream.waiting, to_wire(bytes(1000))
+    while not held.stuck:
+        held.stream.send(answer)
+
+    assert held.stream.waiting <= before + MAX_ANSWERS_WAITING
+    raw.close()
+
+
+async def test_the_bound_for_answers_begins_anew_once_all_was_read(place: Place) -> None:
+    raw, held = await place.connect_raw()
+    answer = to_wire(bytes(MAX_ANSWERS_WAITING - 10))
+    for drained in range(1, 4):
+        held.stream.send(answer)
+        held.stream.send(answer[:100])
+        await raw.read_all(len(answer) + 100)
+        await eventually(lambda: held.drained == drained)
+
+    assert held.stuck == 0
+    raw.close()
+
+
+@pytest.mark.usefixtures("any_tornado")
+async def test_who_reads_nothing_for_long_is_stuck(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream_module, "PATIENCE", 0.1)
+    raw, held = await place.connect_raw()
+    fill(held)
+    await eventually(lambda: held.stuck)
+    raw.close()
+
+
+async def test_who_reads_slowly_is_not_stuck(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw, held = await place.connect_raw()
+    fill(held)
+    looks: list[bool] = []
+    while not held.stream.is_idle:
+        await raw.read_all(600_000)
+        held.stream._look()
+        looks.append(bool(held.stuck))
+
+    assert len(looks) > 3
+    assert not any(looks)
+    raw.close()
+
+
+@pytest.mark.usefixtures("any_tornado")
+async def test_nothing_is_sent_after_a_stop(place: Place) -> None:
+    client, held = await place.connect()
+    held.stream.offer(to_wire(b"before"))
+    held.stream.stop()
+    for way in (held.stream.offer, held.stream.send):
+        way(to_wire(b"after"))
+    held.close(4000)
+
+    assert [message async for message in client] == [b"before"]
+    assert client.close_code == 4000
+
+
+@pytest.mark.usefixtures("any_tornado")
+async def test_nothing_is_raised_by_a_connection_that_is_gone(place: Place) -> None:
+    raw, held = await place.connect_raw()
+    fill(held)
+    raw.close()
+    for _ in range(100):
+        held.stream.offer(to_wire(bytes(1000)))
+        held.stream.send(to_wire(b"x"))
+        await asyncio.sleep(0)
+    await eventually(lambda: held.ws_connection is None)
+
+    assert held.stream.offer(to_wire(b"x"))
+    assert held.drained == 0
+
+
+@pytest.mark.usefixtures("any_tornado")
+async def test_messages_are_heard_as_they_were_sent(place: Place) -> None:
+    client, held = await place.connect()
+    messages: list[Any] = [b"", b"x", "text", os.urandom(70_000), [b"in ", b"three ", b"parts"], os.urandom(1_000_000)]
+    for message in messages:
+        await client.send(message)
+    await eventually(lambda: len(held.heard) == len(messages))
+
+    assert [b"".join(m) if isinstance(m, list) else m for m in messages] == held.heard
+
+    await (await client.ping(b"are you there"))
+    await client.close(4001, "bye")
+
+    assert (client.close_code, client.close_reason) == (4001, None) or client.close_code == 4001
+    await eventually(lambda: held.ws_connection is None)
+
+    assert (held.close_code, held.close_reason) == (4001, "bye")
+
+
+@pytest.mark.parametrize(
+    ("wire", "status"),
+    [
+        (wire_frame(BINARY, b"x", first=0x40), None),
+        (wire_frame(BINARY, b"x", is_masked=False), None),
+        (wire_frame(TEXT, b"\xff\xfe"), None),
+        (wire_frame(0x3, b"x"), None),
+        (wire_frame(PING, bytes(126)), None),
+        (b"\x82\xff" + (LARGEST + 1).to_bytes(8), 1009),
+    ],
+)
+async def test_what_no_client_may_send_ends_the_connection(place: Place, wire: bytes, status: int | None) -> None:
+    raw, held = await place.connect_raw()
+    await raw.send(wire_frame(BINARY, b"before") + wire + wire_frame(BINARY, b"after"))
+    await raw.closed()
+    await eventually(lambda: held.ws_connection is None)
+
+    assert held.heard == [b"before"]
+    raw.close()
+
+
+async def test_nothing_is_heard_after_the_clients_own_close(place: Place) -> None:
+    raw, held = await place.connect_raw()
+    await raw.send(wire_frame(BINARY, b"before") + wire_frame(CLOSE, b"\x03\xe8") + wire_frame(BINARY, b"after"))
+    await raw.closed()
+    await eventually(lambda: held.ws_connection is None)
+
+    assert held.heard == [b"before"]
+    raw.close()
+
+
+async def test_somebody_who_never_stops_sending_does_not_keep_the_others_waiting(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream_module, "_TURN", 0.0)
+    raw, held = await place.connect_raw()
+    turns: list[int] = []
+    take: Callable[[str | bytes], None] = held.on_message
+
+    def on_message(message: str | bytes) -> None:
+        take(message)
+        asyncio.get_running_loop().call_soon(lambda: turns.append(len(held.heard)))
+
+    held.on_message = on_message  # type: ignore[method-assign]
+    await raw.send(wire_frame(BINARY, b"x") * 200)
+    await eventually(lambda: len(turns) == 200)
+
+    assert list(range(1, 201)) == turns
+    raw.close()
