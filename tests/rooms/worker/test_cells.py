@@ -11,6 +11,7 @@ from jupyter_ydoc import YNotebook
 from pycrdt import Array, Doc, Map, Text
 
 from coterie.server.rooms.worker import cells, notebooks
+from coterie.server.rooms.worker.cells import ChangedParts
 from coterie.server.rooms.worker.results import Unreadable
 from rooms.worker.desk import as_bytes, code, notebook
 from rooms.worker.test_notebooks import contents
@@ -34,9 +35,18 @@ def copied(doc: Doc[Any]) -> Doc[Any]:
 def change(doc: Doc[Any], content: dict[str, Any], *kept: str) -> bytes:
     updates: list[bytes] = []
     subscription = doc.observe(lambda event: updates.append(event.update))
-    cells.change(doc, notebooks.parse(as_bytes(content)), frozenset(kept))
+    cells.change(doc, notebooks.parse(as_bytes(content)), ChangedParts(frozenset(kept), frozenset()))
     doc.unobserve(subscription)
     return b"".join(updates)
+
+
+def merged(doc: Doc[Any], theirs: Doc[Any], content: dict[str, Any]) -> bytes:
+    """The update from *doc* to *content*, for *theirs*, which has come from *doc*."""
+    wanted = notebooks.parse(as_bytes(content))
+    since = cells.changed_cells(doc, theirs, wanted)
+    before = doc.get_state()
+    cells.change(doc, wanted, since)
+    return doc.get_update(before)
 
 
 def sources(doc: Doc[Any]) -> list[str]:
@@ -142,6 +152,30 @@ def test_a_cell_that_somebody_has_typed_in_keeps_its_type() -> None:
     assert [("code", "a b")] == [(cell["cell_type"], cell["source"]) for cell in cells.read(doc)[0]["cells"]]
 
 
+def test_a_cell_that_people_took_out_comes_back_if_another_program_has_changed_it() -> None:
+    content = notebook("a", "b", "c")
+    doc = document(content)
+    theirs = copied(doc)
+    del shared_cells(theirs)[0:2]
+    content["cells"][1]["source"] = "b from outside"
+    theirs.apply_update(merged(doc, theirs, content))
+
+    assert ["b from outside", "c"] == sources(theirs)
+
+
+def test_what_another_program_changes_in_a_cell_that_people_moved_is_not_lost() -> None:
+    content = notebook("a", "b")
+    doc = document(content)
+    theirs = copied(doc)
+    del shared_cells(theirs)[0]
+    cell = code("cell-0", "a")
+    shared_cells(theirs).append(Map(cell | {"source": Text("a"), "metadata": Map(), "outputs": Array()}))
+    content["cells"][0]["source"] = "a from outside"
+    theirs.apply_update(merged(doc, theirs, content))
+
+    assert ["a from outside", "b", "a"] == sources(theirs)
+
+
 def test_a_cell_of_another_type_is_another_cell() -> None:
     content = notebook("a", "b")
     doc = document(content)
@@ -235,6 +269,15 @@ def test_a_document_whose_cells_are_no_cells_is_refused() -> None:
         cells.read(doc)
 
 
+def test_a_cell_that_is_a_plain_value_is_replaced_by_one_that_can_be_edited() -> None:
+    doc = document(notebook("a"))
+    shared_cells(doc).append(code("cell-1", "plain"))
+    change(doc, notebook("a", "changed"))
+
+    assert ["a", "changed"] == sources(doc)
+    assert isinstance(shared_cells(doc)[1]["source"], Text)
+
+
 def test_a_document_that_is_nested_too_deeply_is_refused() -> None:
     doc = document(notebook("a"))
     nested: list[Any] = []
@@ -281,8 +324,7 @@ def test_concurrent_changes_from_outside_and_by_people_lose_nothing_that_was_typ
     chance.shuffle(content["cells"])
     del content["cells"][: chance.randrange(4)]
     content["cells"].insert(0, code("new", "from outside"))
-    kept = {id_ for id_, cell in cells.cells_by_id(doc).items() if cells.cells_by_id(theirs)[id_] != cell}
-    theirs.apply_update(change(doc, content, *kept))
+    theirs.apply_update(merged(doc, theirs, content))
     everything = "".join(sources(theirs))
 
     assert [1] * 4 == [everything.count(text) for text in (*typed, "from outside")]

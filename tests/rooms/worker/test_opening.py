@@ -388,6 +388,7 @@ class _Lines:
         return f"line {self.count}\n"
 
 
+@pytest.mark.timeout(3600)  # in full length
 @given(data=st.data())
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @pytest.mark.parametrize("kind", ["file", "notebook"])

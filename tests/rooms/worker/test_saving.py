@@ -183,6 +183,27 @@ def test_what_is_no_notebook_any_more_is_kept_and_saved_over(opened_notebook: De
     ]
 
 
+def test_what_comes_back_after_it_was_saved_over_is_kept_again(opened_notebook: Desk) -> None:
+    desk = opened_notebook
+    for _ in range(2):
+        desk.file.write_text("<<<<<<< HEAD\n")
+        outside = desk.look()
+        assert outside is not None
+        assert outside.kept is not None
+        desk.save()
+
+
+def test_a_file_that_has_become_too_large_is_left_alone(opened: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(placing, "LARGEST", 20)
+    opened.file.write_text(TEXT + "more than there may be")
+
+    with pytest.raises(Unreadable):
+        opened.look()
+    opened.crash()
+    with pytest.raises(Unreadable):
+        opened.open()
+
+
 def test_what_was_kept_may_still_lie_there_when_the_document_is_opened(opened_notebook: Desk) -> None:
     desk = opened_notebook
     desk.file.write_text("<<<<<<< HEAD\n")

@@ -7,33 +7,40 @@ and the outputs are shared types, and in an output that is a stream the text; al
 from __future__ import annotations
 
 import json
-from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from typing import Any, Final
 
-from diff_match_patch import diff_match_patch  # type: ignore[import-untyped]
 from pycrdt import Array, Doc, Map, Text
 
+from coterie.server.rooms.worker import matching
+from coterie.server.rooms.worker.matching import Cell
 from coterie.server.rooms.worker.notebooks import FIRST_MINOR_WITH_IDS, FORMAT, PROSE, derived_id, distinct_ids
 from coterie.server.rooms.worker.results import Unreadable
 from coterie.server.rooms.worker.texts import change_text
 from coterie.server.rooms.worker.watching import watch_roots
 
 Notebook = dict[str, Any]
-Cell = dict[str, Any]
+
+#: A key that no cell has.
+_PROBE: Final = "coterie.there"
 
 #: What a cell has in a document and not in a file.
 _EXECUTION_STATE: Final = "execution_state"
 
-#: Cells without ids are compared with each other only where at most so many stand between two that stayed.
-_COMPARED: Final = 40
-
-#: From this share of common text on, two cells without ids count as one that was changed.
-_ALIKE: Final = 0.6
-
 _NOT_A_NOTEBOOK: Final = "The document is not a notebook any more."
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedParts:
+    """Cells, by id: those that people have *changed* (taken out ones among them), and those that are *gone*, be it that
+    they were taken out or that they were moved, for then another one of the same id stands elsewhere."""
+
+    changed: frozenset[str]
+    gone: frozenset[str]
+
+
+NOTHING_CHANGED: Final = ChangedParts(frozenset(), frozenset())
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +90,43 @@ def cells_by_id(doc: Doc[Any]) -> dict[str, Cell]:
     return {cell["id"]: cell for cell in _counting(doc).cells}
 
 
-def change(doc: Doc[Any], notebook: Notebook, kept: frozenset[str]) -> None:
-    """Make the document hold *notebook*, by as small steps as can be.
+def changed_cells(before: Doc[Any], after: Doc[Any], notebook: Notebook) -> ChangedParts:
+    """What has become of the cells of *before* in *after*, a later state of it; of those that are gone, only which
+    *notebook* has otherwise. Raises Unreadable."""
+    then, now = cells_by_id(before), cells_by_id(after)
+    changed = frozenset(id_ for id_, cell in then.items() if now.get(id_) != cell)
+    same = {cell["id"] for cell in notebook["cells"] if (old := then.get(cell.get("id"))) and _wanted(old, cell) == old}
+    asked = then.keys() - same
+    return ChangedParts(changed, frozenset(asked - _still_there(before, after, asked) if asked else ()))
 
-    The cells with the ids *kept* are neither taken out nor moved: somebody has typed in them. Raises Unreadable.
+
+def _still_there(before: Doc[Any], after: Doc[Any], ids: set[str]) -> set[str]:
+    """Which of the cells of *before* with these ids are in *after*, and not only others of the same ids, as moving a
+    cell leaves behind: what is written into them tells."""
+    earlier, later = _copy(before), _copy(after)
+    _, cells = _roots(earlier)
+    written: list[bytes] = []
+    subscription = earlier.observe(lambda event: written.append(event.update))
+    with earlier.transaction():
+        for cell in cells:
+            if isinstance(cell, Map) and cell.get("id") in ids:
+                cell[_PROBE] = True
+    earlier.unobserve(subscription)
+    for update in written:
+        later.apply_update(update)
+    return {cell["id"] for cell in _plain(later, _roots(later)[1]) if _PROBE in cell}
+
+
+def change(doc: Doc[Any], notebook: Notebook, since: ChangedParts) -> None:
+    """Make the document hold *notebook*, by as small steps as can be, to be merged with what was changed *since*.
+
+    A cell in which somebody has typed is neither taken out nor moved. One that somebody has taken out, and that is
+    another in *notebook*, is put in anew. Raises Unreadable.
     """
     before = _counting(doc)
     with doc.transaction():
         _change_meta(doc, notebook)
-        _change_cells(doc, before, notebook["cells"], kept)
+        _change_cells(doc, before, notebook["cells"], since)
 
 
 def watch(doc: Doc[Any], changed: Callable[[], None]) -> Callable[[], None]:
@@ -101,6 +136,12 @@ def watch(doc: Doc[Any], changed: Callable[[], None]) -> Callable[[], None]:
 
 def _roots(doc: Doc[Any]) -> tuple[Map[Any], Array[Any]]:
     return doc.get("meta", type=Map), doc.get("cells", type=Array)
+
+
+def _copy(doc: Doc[Any]) -> Doc[Any]:
+    copy: Doc[Any] = Doc()
+    copy.apply_update(doc.get_update())
+    return copy
 
 
 def _plain(doc: Doc[Any], root: Map[Any] | Array[Any]) -> Any:
@@ -177,113 +218,39 @@ def _change_map(shared: Map[Any], before: dict[str, Any], after: dict[str, Any])
             shared[key] = value
 
 
-# --- Which cells are which ------------------------------------------------------------------------------------------
-
-
-def _counterparts(before: list[Cell], after: list[Cell]) -> list[int | None]:
-    """For each cell of *after* the index of the one in *before* that it has come from. None: it is new."""
-    by_id = {cell["id"]: index for index, cell in enumerate(before)}
-    found = [by_id.get(cell["id"]) if "id" in cell else None for cell in after]
-    matched = {index for index in found if index is not None}
-    olds = [index for index in range(len(before)) if index not in matched]
-    news = [index for index, counterpart in enumerate(found) if counterpart is None]
-    for old, new in _equal_or_alike(before, olds, after, news):
-        found[new] = old
-    return found
-
-
-def _equal_or_alike(
-    before: list[Cell], olds: list[int], after: list[Cell], news: list[int]
-) -> Iterable[tuple[int, int]]:
-    """Pairs of cells that no id connects: equal ones, and in between those that look like the same cell changed."""
-    letters: dict[tuple[Any, Any], str] = {}
-    old_letters, new_letters = (
-        "".join(_letter(letters, cells[index]) for index in indexes)
-        for cells, indexes in ((before, olds), (after, news))
-    )
-    old_at = new_at = old_from = new_from = 0
-    for operation, part in diff_match_patch().diff_main(old_letters, new_letters, False):
-        if operation != 0:
-            old_at += len(part) if operation < 0 else 0
-            new_at += len(part) if operation > 0 else 0
-            continue
-        yield from _alike(before, olds[old_from:old_at], after, news[new_from:new_at])
-        yield from zip(olds[old_at : old_at + len(part)], news[new_at : new_at + len(part)], strict=True)
-        old_from = old_at = old_at + len(part)
-        new_from = new_at = new_at + len(part)
-    yield from _alike(before, olds[old_from:], after, news[new_from:])
-
-
-def _letter(letters: dict[tuple[Any, Any], str], cell: Cell) -> str:
-    """A character for each cell that is different from others, so that lists of cells can be compared as texts."""
-    number = len(letters)
-    return letters.setdefault(_key(cell), chr(number if number < 0xD800 else number + 0x800))
-
-
-def _key(cell: Cell) -> tuple[Any, Any]:
-    return cell.get("cell_type"), json.dumps(cell.get("source"))
-
-
-def _alike(before: list[Cell], olds: list[int], after: list[Cell], news: list[int]) -> Iterable[tuple[int, int]]:
-    if not olds or not news or len(olds) > _COMPARED or len(news) > _COMPARED:
-        return
-    start = 0
-    for new in news:
-        if "id" in after[new]:  # then it would have been found by it
-            continue
-        for index in range(start, len(olds)):
-            if _are_alike(before[olds[index]], after[new]):
-                yield olds[index], new
-                start = index + 1
-                break
-
-
-def _are_alike(one: Cell, other: Cell) -> bool:
-    if one.get("cell_type") != other.get("cell_type"):
-        return False
-    matcher = SequenceMatcher(None, str(one.get("source")), str(other.get("source")), autojunk=False)
-    return matcher.real_quick_ratio() >= _ALIKE and matcher.quick_ratio() >= _ALIKE
-
-
-def _rising(numbers: list[int]) -> set[int]:
-    """The longest rising row among different *numbers*: cells that need not move."""
-    ends: list[int] = []  # by length of a row: the smallest number that one can end with
-    ends_at: list[int] = []  # and its position
-    previous: list[int | None] = []
-    for position, number in enumerate(numbers):
-        length = bisect_left(ends, number)
-        previous.append(ends_at[length - 1] if length else None)
-        ends[length : length + 1] = [number]
-        ends_at[length : length + 1] = [position]
-    row = set()
-    at = ends_at[-1] if ends_at else None
-    while at is not None:
-        row.add(numbers[at])
-        at = previous[at]
-    return row
-
-
 # --- Changing them --------------------------------------------------------------------------------------------------
 
 
-def _change_cells(doc: Doc[Any], before: _Counting, after: list[Cell], kept: frozenset[str]) -> None:
+def _change_cells(doc: Doc[Any], before: _Counting, after: list[Cell], since: ChangedParts) -> None:
     _, cells = _roots(doc)
-    counterparts = _counterparts(before.cells, after)
-    in_order = _rising([index for index in counterparts if index is not None])
+    counterparts = matching.counterparts(before.cells, after)
+    in_order = matching.rising([index for index in counterparts if index is not None])
     staying: dict[int, int] = {}  # old index: new index
     for new, old in enumerate(counterparts):
         if old is None:
             continue
-        is_kept = before.cells[old]["id"] in kept
-        if is_kept or (old in in_order and before.cells[old].get("cell_type") == after[new].get("cell_type")):
+        id_ = before.cells[old]["id"]
+        if id_ in since.gone and before.cells[old] != _wanted(before.cells[old], after[new]):
+            continue
+        if id_ in since.changed or (
+            old in in_order and before.cells[old].get("cell_type") == after[new].get("cell_type")
+        ):
             staying[old] = new
     # Taken hold of before anything moves.
     changing = []
-    for old, new in staying.items():
+    for old, new in tuple(staying.items()):
         wanted = _wanted(before.cells[old], after[new])
-        if before.cells[old] != wanted:
-            changing.append((cells[before.places[old]], before.cells[old], wanted))
-    order = _take_out(cells, before, {*staying, *(i for i, cell in enumerate(before.cells) if cell["id"] in kept)})
+        if before.cells[old] == wanted:
+            continue
+        shared = cells[before.places[old]]
+        if isinstance(shared, Map):
+            changing.append((shared, before.cells[old], wanted))
+        else:  # a plain value, as no editor makes them: it can only be replaced
+            del staying[old]
+    unmatched = set(range(len(before.cells))).difference(counterparts)
+    order = _take_out(
+        cells, before, {*staying, *(old for old in unmatched if before.cells[old]["id"] in since.changed)}
+    )
     for shared, cell, wanted in changing:
         _change_cell(shared, cell, wanted)
     _put_in(cells, order, before.cells, after, counterparts, {old for old in staying if old in in_order})

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
 from pycrdt import Doc, Map, Text
 
 from coterie.server.rooms.worker import cells, notebooks
+from coterie.server.rooms.worker.cells import NOTHING_CHANGED, ChangedParts
 from coterie.server.rooms.worker.results import Unreadable
 from coterie.server.rooms.worker.texts import change_text
 from coterie.server.rooms.worker.watching import watch_roots
-
-#: No part of a document.
-NO_PARTS: Final = frozenset[str]()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +47,11 @@ class Kind(Protocol):
     def repair(self, doc: Doc[Any]) -> None:
         """Make the document hold what ``read`` answers."""
 
-    def change(self, doc: Doc[Any], value: Any, kept: frozenset[str] = NO_PARTS, /) -> None:
-        """Make the document hold *value*, by steps as small as can be; the parts *kept* stay where they are."""
+    def change(self, doc: Doc[Any], value: Any, since: ChangedParts = NOTHING_CHANGED, /) -> None:
+        """Make the document hold *value*, by small steps that can be merged with what was changed *since*."""
 
-    def changed_parts(self, before: Doc[Any], after: Doc[Any], /) -> frozenset[str]:
-        """The parts of one document that are others in another."""
+    def changed_parts(self, before: Doc[Any], after: Doc[Any], value: Any, /) -> ChangedParts:
+        """What *after*, which has come from *before*, no longer has as it was, as far as it matters to *value*."""
 
     def watch(self, doc: Doc[Any], changed: Callable[[], None]) -> Callable[[], None]:
         """Call *changed* when what goes to the file may have changed, until what this answers is called."""
@@ -82,12 +80,11 @@ class Notebooks:
         _, renamed = cells.read(doc)
         cells.rename(doc, renamed)
 
-    def change(self, doc: Doc[Any], value: Any, kept: frozenset[str] = NO_PARTS, /) -> None:
-        cells.change(doc, value, kept)
+    def change(self, doc: Doc[Any], value: Any, since: ChangedParts = NOTHING_CHANGED, /) -> None:
+        cells.change(doc, value, since)
 
-    def changed_parts(self, before: Doc[Any], after: Doc[Any], /) -> frozenset[str]:
-        now = cells.cells_by_id(after)
-        return frozenset(id_ for id_, cell in cells.cells_by_id(before).items() if now.get(id_) != cell)
+    def changed_parts(self, before: Doc[Any], after: Doc[Any], value: Any, /) -> ChangedParts:
+        return cells.changed_cells(before, after, value)
 
     def watch(self, doc: Doc[Any], changed: Callable[[], None]) -> Callable[[], None]:
         return cells.watch(doc, changed)
@@ -99,8 +96,8 @@ class _Whole:
     def repair(self, doc: Doc[Any]) -> None:
         pass
 
-    def changed_parts(self, _before: Doc[Any], _after: Doc[Any], /) -> frozenset[str]:
-        return NO_PARTS
+    def changed_parts(self, _before: Doc[Any], _after: Doc[Any], _value: Any, /) -> ChangedParts:
+        return NOTHING_CHANGED
 
 
 class _InText(_Whole):
@@ -133,7 +130,7 @@ class Texts(_InText):
     def read(self, doc: Doc[Any]) -> Reading:
         return Reading(str(_text(doc)))
 
-    def change(self, doc: Doc[Any], value: Any, _kept: frozenset[str] = NO_PARTS, /) -> None:
+    def change(self, doc: Doc[Any], value: Any, _since: ChangedParts = NOTHING_CHANGED, /) -> None:
         with doc.transaction():
             change_text(_text(doc), value)
 
@@ -162,7 +159,7 @@ class Blobs(_Whole):
         value = _holder(doc).get("bytes", b"")
         return Reading(bytes(value) if isinstance(value, bytearray) else value)
 
-    def change(self, doc: Doc[Any], value: Any, _kept: frozenset[str] = NO_PARTS, /) -> None:
+    def change(self, doc: Doc[Any], value: Any, _since: ChangedParts = NOTHING_CHANGED, /) -> None:
         if self.read(doc).value != value:
             self.build(doc, value)
 
@@ -182,7 +179,7 @@ class Others(_InText):
     def read(self, doc: Doc[Any]) -> Reading:
         return Reading(self._document(doc).get())
 
-    def change(self, doc: Doc[Any], value: Any, _kept: frozenset[str] = NO_PARTS, /) -> None:
+    def change(self, doc: Doc[Any], value: Any, _since: ChangedParts = NOTHING_CHANGED, /) -> None:
         document = self._document(doc)  # which cannot be made within a transaction
         with doc.transaction():
             document.set(value)

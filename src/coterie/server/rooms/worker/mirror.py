@@ -18,7 +18,8 @@ from coterie.server.rooms.journal.files import open_regular, sync_folder
 from coterie.server.rooms.journal.reading import Place as JournalPlace
 from coterie.server.rooms.journal.reading import read_header, read_on, records
 from coterie.server.rooms.journal.records import HEADER_SIZE, OUTSIDE, UPDATES, Mark, Record, RecordKind, parse_mark
-from coterie.server.rooms.worker.kinds import NO_PARTS, kind_of
+from coterie.server.rooms.worker.cells import NOTHING_CHANGED
+from coterie.server.rooms.worker.kinds import kind_of
 from coterie.server.rooms.worker.placing import Found, Place, digest
 from coterie.server.rooms.worker.results import (
     Committed,
@@ -45,7 +46,7 @@ class Mirror:
         self.base: Mark | None = None
         #: Marks of saves that were begun after the base, the oldest first: the file may hold any of them.
         self.begun: list[Mark] = []
-        #: The digest of the last file that was kept without being merged.
+        #: The digest of a file that was kept without being merged, and that nothing has been saved over since.
         self.kept: bytes | None = None
         self._before_save: Mark | None = None
         self._announced: Mark | None = None
@@ -135,6 +136,7 @@ class Mirror:
 
     def _agree(self, mark: Mark) -> None:
         self.base = mark
+        self.kept = None
         self.begun.clear()
         oldest = self._before_save or mark  # nothing older is ever asked about
         self._touching = [
@@ -198,7 +200,7 @@ class Mirror:
             known.add(before.digest)
         data, stamp = self.place.exchange()
         self._on_disk = stamp, draft.digest
-        self.base, self._before_save = draft, before
+        self.base, self._before_save, self.kept = draft, before, None
         if digest(data) in known:
             self.place.drop_outcast()
             return Committed(stamp, None)
@@ -235,6 +237,8 @@ class Mirror:
             outside = self.of_file(found, self.base)
         except Unreadable:
             found.settled(makes_sense=False)
+            if earlier is not None:  # one after the other
+                return earlier
             return Outside(b"", base, found.digest, found.stamp, found.data, is_in_file=True)
         if earlier is not None and earlier.update:
             both = merge_updates(outside.update or _EMPTY, earlier.update)
@@ -279,8 +283,8 @@ class Mirror:
         """The update that leads from a state to *value*, but takes out no part that people have changed since."""
         doc = self.state_of(base)
         is_at_head = base is None or self.is_at(base)
-        kept = NO_PARTS if is_at_head else self.kind.changed_parts(doc, self.head)
-        return _update_of(doc, lambda: self.kind.change(doc, value, kept))
+        since = NOTHING_CHANGED if is_at_head else self.kind.changed_parts(doc, self.head, value)
+        return _update_of(doc, lambda: self.kind.change(doc, value, since))
 
     def _repair(self) -> bytes:
         doc = self.state_of(None)

@@ -31,6 +31,9 @@ JUST_NOW: Final = 0.15
 #: Of a file that somebody has open for writing, or that makes no sense as it is, nothing is believed for so long.
 QUIET: Final = 2.0
 
+#: Bytes of the largest file that is read. A larger one would fill the memory several times over.
+LARGEST: Final = 256 * 1024 * 1024
+
 _RENAME_EXCHANGE: Final = 2
 _AT_FDCWD: Final = -100
 
@@ -75,9 +78,11 @@ class Place:
         self.outcast = self.file.with_name(f"{_HIDDEN}{self.file.name}.coterie-outside")
 
     def read(self) -> Found:
-        """Raises Gone, Denied, Unreadable (no regular file), NotSettled (it changed meanwhile) and OSError."""
+        """Raises Gone, Denied, Unreadable (no regular file, too large), NotSettled (it changed meanwhile), OSError."""
         with _speaking(), open(_open_regular(self.file), "rb") as file:
             before = os.fstat(file.fileno())
+            if before.st_size > LARGEST:
+                raise Unreadable("The file is too large to be opened as a document.")
             data = file.read()
             after = os.fstat(file.fileno())
             is_open = _is_open_for_writing(file.fileno())
