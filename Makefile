@@ -5,21 +5,25 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
+YJS := tests/interop/yjs
 LAB_SOURCES := $(shell find lab/src lab/style -type f) lab/package.json lab/package-lock.json lab/tsconfig.json
 
-.PHONY: help demo test soak check format bench clean
+.PHONY: help demo test soak interop check format bench bench-revocation bench-rooms clean
 
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
 demo: $(VENV)/.demo ## Run the demo: make demo ARGS="--port 9000"
 	@exec $(BIN)/coterie demo $(ARGS)
 
-test: $(VENV)/.dev $(VENV)/.system ## Run every test, the long ones as a sample
+test: $(VENV)/.dev $(VENV)/.system $(YJS)/node_modules/.installed ## Run every test, the long ones as a sample
 	$(BIN)/pytest $(ARGS)
 
-soak: $(VENV)/.dev $(VENV)/.system ## Run every test, the long ones in full length
+soak: $(VENV)/.dev $(VENV)/.system $(YJS)/node_modules/.installed ## Run every test, the long ones in full length
 	COTERIE_SOAK=1 $(BIN)/pytest $(ARGS)
+
+interop: $(VENV)/.dev $(YJS)/node_modules/.installed ## Run what others test such servers with against our rooms
+	cd tests && $(CURDIR)/$(BIN)/python -m interop.upstream.run
 
 check: $(VENV)/.dev lab/node_modules/.installed ## Look at the code without running it
 	$(BIN)/ruff check .
@@ -34,11 +38,16 @@ format: $(VENV)/.dev lab/node_modules/.installed ## Format the code
 	$(BIN)/ruff format .
 	cd lab && npm run --silent format
 
-bench: $(VENV)/.dev $(VENV)/.system ## Measure
+bench: bench-revocation bench-rooms ## Measure everything
+
+bench-revocation: $(VENV)/.dev $(VENV)/.system ## Measure how fast somebody who is removed is out
 	$(BIN)/python benchmarks/revocation.py
 
+bench-rooms: $(VENV)/.dev ## Measure rooms beside other servers and publish it; to try: make bench-rooms ARGS=--quick
+	$(BIN)/python -m benchmarks.rooms $(or $(ARGS),--write)
+
 clean: ## Remove all that was built or installed here
-	rm -rf $(VENV) lab/node_modules lab/lib lab/labextension
+	rm -rf $(VENV) .bench .interop $(YJS)/node_modules lab/node_modules lab/lib lab/labextension
 
 $(VENV)/.created:
 	tools/make-venv "$(PYTHON)" $(VENV)
@@ -48,6 +57,12 @@ $(VENV)/.created:
 lab/node_modules/.installed: lab/package-lock.json | $(VENV)/.created
 	tools/ensure-node $(VENV)
 	cd lab && npm ci --no-audit --no-fund
+	touch $@
+
+# The Yjs clients that rooms are tested with. What is optional is a server's database, which they do not need.
+$(YJS)/node_modules/.installed: $(YJS)/package-lock.json | $(VENV)/.created
+	tools/ensure-node $(VENV)
+	cd $(YJS) && npm ci --omit=optional --ignore-scripts --no-audit --no-fund
 	touch $@
 
 lab/labextension/package.json: $(LAB_SOURCES) lab/node_modules/.installed
