@@ -6,9 +6,9 @@ import pytest
 
 from coterie.policy.roles import Role
 from coterie.server.rooms import room as room_module
+from coterie.server.rooms.answers import REST_AFTER_ANSWER, SHARED_FOR, SHARED_FROM
 from coterie.server.rooms.endings import MALFORMED_FRAME
 from coterie.server.rooms.frames import SyncStep1, SyncStep2, SyncUpdate
-from coterie.server.rooms.room import REST_AFTER_ANSWER, SHARED_FOR, SHARED_FROM
 from rooms.peers import Document, Peer, Writer, text_of
 
 NOTHING = b"\x00"
@@ -73,7 +73,7 @@ def test_nothing_is_answered_to_who_left_in_the_meantime() -> None:
     document = Document("letters")
     bob = Peer(document.room, "bob", Role.VIEWER)
     bob.says(SyncStep1(NOTHING))
-    document.room._exchanges[bob.connection].answer_after = document.clock.time + 5
+    document.room._answers._asking[bob.connection].not_before = document.clock.time + 5
     bob.says(SyncStep1(NOTHING))
     document.room.leave(bob.connection)
     bob.take()
@@ -101,7 +101,7 @@ def test_people_who_open_a_large_document_together_share_one_answer_and_miss_not
 
     document.clock.go_on(SHARED_FOR)
 
-    assert document.room._shared is None
+    assert document.room._answers._shared is None
 
 
 def test_a_small_document_is_answered_as_it_is_now() -> None:
@@ -109,7 +109,7 @@ def test_a_small_document_is_answered_as_it_is_now() -> None:
     bob = Peer(document.room, "bob")
     bob.says(SyncStep1(NOTHING))
 
-    assert document.room._shared is None
+    assert document.room._answers._shared is None
 
 
 def test_who_sends_an_edit_whose_predecessors_are_missing_is_asked_for_them_once() -> None:
@@ -165,7 +165,7 @@ def test_what_is_known_already_is_no_reason_to_ask(again: str) -> None:
     alice.says(SyncUpdate({"whole": whole, "part": part, "deletion": deletion}[again]))
 
     assert alice.take() == []
-    assert document.room._exchanges[alice.connection].unplaced == 0
+    assert document.room._editing[alice.connection].unplaced == 0
 
 
 def test_a_deletion_of_what_is_not_there_is_a_reason_to_ask() -> None:

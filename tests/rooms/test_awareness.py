@@ -160,3 +160,35 @@ def test_a_recall_makes_the_clients_of_one_connection_speak_again() -> None:
 
     assert (Entry(5, 3, LEFT),) == presence.recall(bob)
     assert len(presence.everybody()) == 2
+
+
+def test_coming_and_leaving_is_urgent_and_moving_is_not() -> None:
+    presence, bob = Presence(), connection("bob")
+    heard = [presence.hear(bob, [entry]) for entry in (says(5, 1), says(5, 2), Entry(5, 2, LEFT), says(5, 3))]
+
+    assert [True, False, True, True] == [each.is_urgent for each in heard]
+
+
+def test_an_echo_is_what_is_known_already_of_somebody_else() -> None:
+    presence, alice, bob = Presence(), connection("alice"), connection("bob")
+    presence.hear(alice, [says(4, 3)])
+    presence.hear(bob, [says(5, 3)])
+    is_echo = presence.echoes_from(bob)
+
+    assert [True, True, False] == [is_echo(4, clock) for clock in (2, 3, 4)]
+    assert (False, False) == (is_echo(5, 3), is_echo(6, 1))
+
+    presence.forget(alice)
+
+    assert not is_echo(4, 3)
+
+
+def test_clients_that_left_or_were_taken_over_make_room_for_others() -> None:
+    presence, old, new = Presence(), connection("bob"), connection("bob")
+    presence.hear(old, [says(client, 1) for client in range(MAX_CLIENTS)])
+    presence.hear(old, [Entry(0, 1, LEFT)])
+    presence.hear(new, [says(1, 2)])
+    presence.hear(old, [says(client, 1) for client in (100, 101, 102)])
+
+    assert [2, 3, 4, 5, 6, 7, 100, 101] == sorted(entry.client for entry in presence.recall(old))
+    assert [1] == [entry.client for entry in presence.recall(new)]

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from coterie.server.rooms import frames
 from coterie.server.rooms.frames import (
+    MAX_ENTRIES,
     MAX_NUMBER,
     Awareness,
     Conflict,
@@ -118,3 +119,29 @@ def test_what_is_no_frame_is_refused(message: bytes | str) -> None:
 def test_a_frame_above_the_limit_is_refused_unread() -> None:
     with pytest.raises(FrameError):
         frames.parse(frames.encode(SyncUpdate(b"x" * 100)), limit=100)
+
+
+@given(st.lists(entries, max_size=20), st.sets(st.integers(0, 20)))
+def test_echoes_are_left_out_and_everything_else_is_read(said: list[Entry], echoes: set[int]) -> None:
+    known = {(entry.client, entry.clock) for index, entry in enumerate(said) if index in echoes}
+    message = frames.encode(Awareness(tuple(said)))
+    frame = frames.parse(message, is_echo=lambda client, clock: (client, clock) in known)
+
+    assert Awareness(tuple(entry for entry in said if (entry.client, entry.clock) not in known)) == frame
+
+
+@given(st.lists(entries, min_size=1, max_size=5), st.data())
+def test_a_frame_of_echoes_that_was_cut_short_is_refused(said: list[Entry], data: st.DataObject) -> None:
+    message = frames.encode(Awareness(tuple(said)))
+    cut = message[: data.draw(st.integers(min_value=0, max_value=len(message) - 1))]
+
+    with pytest.raises(FrameError):
+        frames.parse(cut, is_echo=lambda _client, _clock: True)
+
+
+def test_a_frame_that_speaks_of_more_clients_than_there_can_be_is_refused() -> None:
+    said = tuple(Entry(client, 1, "null") for client in range(MAX_ENTRIES + 1))
+
+    assert Awareness(said[1:]) == frames.parse(frames.encode(Awareness(said[1:])))
+    with pytest.raises(FrameError):
+        frames.parse(frames.encode(Awareness(said)))

@@ -432,7 +432,7 @@ async def test_who_is_ended_while_the_document_loads_never_gets_in(server: Serve
 
 
 async def test_a_client_that_never_reads_is_ended_and_the_others_go_on(server: Server, monkeypatch: Any) -> None:
-    monkeypatch.setattr("coterie.server.rooms.handlers.MAX_UNSENT", 1024 * 1024)
+    monkeypatch.setattr("coterie.server.rooms.stream.PATIENCE", 0.5)
     (server.root / "a.txt").write_text("start\n")
     alice = await server.open("a.txt")
     session = await server.session("a.txt", "bob", "viewer")

@@ -62,7 +62,7 @@ def test_what_could_be_journaled_is_sent_even_if_the_rest_cannot() -> None:
     document.disk = FULL
     for letter in "ab":
         alice.says(SyncUpdate(writer.adds(letter)))
-    write, written = document.room._journal, []
+    write, written = document.room._updates._journal, []
 
     def write_one(person: str, update: bytes) -> None:
         if written:
@@ -71,7 +71,7 @@ def test_what_could_be_journaled_is_sent_even_if_the_rest_cannot() -> None:
         document.disk = None
         write(person, update)
 
-    document.room._journal = write_one
+    document.room._updates._journal = write_one
 
     assert not document.room.retry()
 
@@ -116,6 +116,23 @@ def test_who_caught_up_while_edits_were_withheld_gets_them_all_afterwards() -> N
     document.clock.go_on(1)
 
     assert bob.text() == "abcd"
+
+
+def test_who_falls_behind_while_edits_are_withheld_gets_them_too() -> None:
+    document, writer = Document(), Writer()
+    alice, bob = Peer(document.room), Peer(document.room, "bob")
+    document.disk = FULL
+    alice.says(SyncUpdate(writer.adds("withheld")))
+    bob.stops_reading()
+    alice.says(Awareness((Entry(1, 1, "{}"),)))  # arrives late
+    document.clock.go_on(1)
+    alice.says(Awareness((Entry(1, 2, "{}"),)))  # is refused
+    document.disk = None
+    document.room.retry()
+    document.clock.go_on(1)
+    bob.reads_on()
+
+    assert bob.text() == "withheld"
 
 
 def test_presence_goes_on_while_edits_are_withheld() -> None:

@@ -134,7 +134,7 @@ class OpenDocument:
         self.saver.close()
         self._problems.clear(self._withheld_at, NOT_KEPT)
         await self.sync()
-        self.room.live.close()
+        self.room.close()
         self._journal.close()
         await self._worker.forget(str(self.name))
 

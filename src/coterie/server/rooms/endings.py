@@ -19,6 +19,7 @@ LOAD_FAILED = CloseCode(4500, "load-failed", "The file could not be loaded.")
 DELETED = CloseCode(ROOM_ENDED, "deleted", "The file was deleted.")
 OPEN_OTHERWISE = CloseCode(ROOM_ENDED, "open-otherwise", "It is open in another editor.")
 NOT_KEPT = CloseCode(4503, "not-kept", "Edits cannot be kept now. Yours stay in this page and are sent again.")
+TOO_DEEP = CloseCode(ROOM_ENDED, "too-deep", "It is nested too deeply.")
 STALE_SESSION = CloseCode(ROOM_ENDED, "stale-session", "The document was loaded anew. Reload the page.")
 
 

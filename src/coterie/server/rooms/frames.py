@@ -147,40 +147,49 @@ def parse(
 
 def encode(frame: ClientFrame | ServerFrame) -> bytes:
     """The bytes of a frame."""
-    match frame:
-        case SyncStep1(state_vector):
-            return bytes((Kind.SYNC, SyncKind.STEP1)) + _sized(state_vector)
-        case SyncStep2(update):
-            return bytes((Kind.SYNC, SyncKind.STEP2)) + _sized(update)
-        case SyncUpdate(update):
-            return bytes((Kind.SYNC, SyncKind.UPDATE)) + _sized(update)
-        case Awareness(entries):
-            return bytes((Kind.AWARENESS,)) + _sized(_encode_entries(entries))
-        case QueryAwareness():
-            return bytes((Kind.QUERY_AWARENESS,))
-        case Save(number):
-            return bytes((Kind.RAW,)) + _sized(_SAVE.encode()) + _number(number)
-        case SaveAnswer(number, status):
-            return _encode_raw({"type": _SAVE, "responseTo": number, "status": status})
-        case Conflict():
-            return _encode_raw({"type": "conflict"})
-        case _:
-            assert_never(frame)
+    return b"".join(_parts(frame))
 
 
-def to_wire(message: bytes) -> bytes:
-    """*message* as a server puts it on the wire: one final, binary, unmasked frame (RFC 6455, section 5.2)."""
-    size = len(message)
+def encode_to_wire(frame: ServerFrame) -> bytes:
+    """The same as a server puts it on the wire. Copied but once: the update in it may be that of a whole document."""
+    return to_wire(*_parts(frame))
+
+
+def to_wire(*parts: bytes) -> bytes:
+    """A message, in parts, as a server puts it on the wire: a final, binary, unmasked frame (RFC 6455, section 5.2)."""
+    size = sum(map(len, parts))
     if size < 126:
-        return bytes((_BINARY, size)) + message
+        return b"".join((bytes((_BINARY, size)), *parts))
     if size < 1 << 16:
-        return struct.pack("!BBH", _BINARY, 126, size) + message
-    return struct.pack("!BBQ", _BINARY, 127, size) + message
+        return b"".join((struct.pack("!BBH", _BINARY, 126, size), *parts))
+    return b"".join((struct.pack("!BBQ", _BINARY, 127, size), *parts))
 
 
 def from_wire(wire: bytes) -> bytes:
     """The message in what ``to_wire`` made."""
     return wire[{126: 4, 127: 10}.get(wire[1], 2) :]
+
+
+def _parts(frame: ClientFrame | ServerFrame) -> tuple[bytes, ...]:
+    match frame:
+        case SyncStep1(state_vector):
+            return bytes((Kind.SYNC, SyncKind.STEP1)), _number(len(state_vector)), state_vector
+        case SyncStep2(update):
+            return bytes((Kind.SYNC, SyncKind.STEP2)), _number(len(update)), update
+        case SyncUpdate(update):
+            return bytes((Kind.SYNC, SyncKind.UPDATE)), _number(len(update)), update
+        case Awareness(entries):
+            return bytes((Kind.AWARENESS,)), _sized(_encode_entries(entries))
+        case QueryAwareness():
+            return (bytes((Kind.QUERY_AWARENESS,)),)
+        case Save(number):
+            return bytes((Kind.RAW,)), _sized(_SAVE.encode()), _number(number)
+        case SaveAnswer(number, status):
+            return _raw({"type": _SAVE, "responseTo": number, "status": status})
+        case Conflict():
+            return _raw({"type": "conflict"})
+        case _:
+            assert_never(frame)
 
 
 def _read_frame(reader: _Reader, is_echo: Callable[[int, int], bool] | None) -> ClientFrame:
@@ -242,8 +251,8 @@ def _encode_entries(entries: Iterable[Entry]) -> bytes:
     return _number(len(parts)) + b"".join(parts)
 
 
-def _encode_raw(body: dict[str, str | int]) -> bytes:
-    return bytes((Kind.RAW,)) + _sized(json.dumps(body).encode())
+def _raw(body: dict[str, str | int]) -> tuple[bytes, ...]:
+    return bytes((Kind.RAW,)), _sized(json.dumps(body).encode())
 
 
 def _sized(data: bytes) -> bytes:

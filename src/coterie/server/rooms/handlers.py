@@ -88,7 +88,10 @@ class RoomHandler(WebSocketHandler, JupyterHandler):
 
     async def prepare(self) -> None:
         if self.coterie_access is None:
-            raise web.HTTPError(HTTPStatus.FORBIDDEN)
+            # Without a page that says so: it would ask who the person is, which nobody has found out.
+            self.set_status(HTTPStatus.FORBIDDEN)
+            self.finish()
+            return
         await JupyterHandler.prepare(self, _redirect_to_login=False)
 
     @ws_authenticated
@@ -115,8 +118,6 @@ class RoomHandler(WebSocketHandler, JupyterHandler):
                 self._room = await self._rooms.join(name, session_id, connection, lambda: not self._is_over)
         except CannotJoin as refusal:
             self.end(refusal.code)
-        if self._is_over:  # it ended while it was joining, when it was in no room that it could leave
-            self._stop()
 
     def on_message(self, message: str | bytes) -> None:
         if not self._is_over and self._room is not None and self._connection is not None:

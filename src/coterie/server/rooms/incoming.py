@@ -1,7 +1,7 @@
 """What a WebSocket client sends, as bytes and as messages (RFC 6455, section 5). No I/O.
 
-Words: a *message* is what a program sends; on the wire it is one or more *wire frames*. A *control message* (close, ping,
-pong) is short, comes in one wire frame, and may come between those of another message.
+Words: a *message* is what a program sends; on the wire it is one or more *wire frames*. A *control message* (close,
+ping, pong) is short, comes in one wire frame, and may come between those of another message.
 """
 
 from __future__ import annotations

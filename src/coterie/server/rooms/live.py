@@ -15,6 +15,9 @@ from coterie.server.rooms.journal.records import SERVER
 #: it is told of one, by all that have none. No transaction has this one.
 _NOBODY: Final = "coterie.rooms.nobody"
 
+#: The state vector of a document without content.
+NOTHING: Final = b"\x00"
+
 #: Bytes of deletions that are compared with what the document has.
 LOOKED_THROUGH: Final = 32 * 1024
 
@@ -26,11 +29,12 @@ class LiveDocument:
     for our own notes and for what an extension in this server does to the document itself. It is called while the
     transaction ends: it must not touch the document, and what it raises comes out of whatever made the change.
 
-    ``revision`` counts the changes other than our own notes (path, digest, whether it is saved). A change raises it
-    before *on_update* hears of it.
+    ``changes`` counts all of them, ``revision`` those other than our own notes (path, digest, whether it is saved).
+    Both are raised before *on_update* hears of a change.
     """
 
     def __init__(self, state: bytes, on_update: Callable[[bytes, str], None]) -> None:
+        self.changes = 0
         self.revision = 0
         self._doc: Doc[Any] = Doc()
         self._state: Map[Any] = self._doc.get("state", type=Map)
@@ -149,6 +153,7 @@ class LiveDocument:
             self._is_note = False
 
     def _updated(self, event: TransactionEvent) -> None:
+        self.changes += 1
         if not self._is_note:
             self.revision += 1
         self._on_update(event.update, self._author)

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from math import inf
 from typing import Final, assert_never
 
 from pycrdt import merge_updates
 
 from coterie.policy.roles import Role
 from coterie.server.access import Access
+from coterie.server.rooms.answers import Answers
 from coterie.server.rooms.awareness import Presence
 from coterie.server.rooms.connection import Connection
-from coterie.server.rooms.endings import MALFORMED_FRAME, NOT_KEPT, UNKNOWN_FRAME
+from coterie.server.rooms.endings import MALFORMED_FRAME, NOT_KEPT, TOO_DEEP, UNKNOWN_FRAME
 from coterie.server.rooms.frames import (
     EMPTY_UPDATE,
     LEFT,
@@ -33,26 +32,19 @@ from coterie.server.rooms.frames import (
     SyncStep2,
     SyncUpdate,
     UnknownFrameError,
-    encode,
+    encode_to_wire,
     parse,
-    to_wire,
 )
-from coterie.server.rooms.live import LiveDocument
+from coterie.server.rooms.live import NOTHING, LiveDocument
+from coterie.server.rooms.nesting import is_too_deep
 from coterie.server.rooms.pace import Clock, LoopClock, Pace, Timer
+from coterie.server.rooms.updates import Updates
 from coterie.wire.close_codes import TOO_SLOW, CloseCode
 
 #: Seconds between two messages about cursors, for each connection in the room, and for all of them together at most.
 CURSORS_EVERY: Final = 0.001
 CURSORS_AT_LEAST_EVERY: Final = 0.1
 LARGE_CURSORS_AT_LEAST_EVERY: Final = 0.5
-
-#: How many times longer than it took to answer what a client lacks it has to wait for the next answer.
-REST_AFTER_ANSWER: Final = 20
-
-#: An answer of so many bytes to a client that has nothing yet is kept for so many seconds, for others who come at the
-#: same time: a class opens a notebook together, and making and holding one copy for each would stall and fill the server.
-SHARED_FROM: Final = 256 * 1024
-SHARED_FOR: Final = 10.0
 
 #: Bytes of updates from one connection that may wait in the document for predecessors.
 MAX_UNPLACED: Final = 8 * 1024 * 1024
@@ -62,9 +54,6 @@ MAX_WITHHELD: Final = 64 * 1024 * 1024
 
 #: Seconds after which to look again whether an extension has finished its change.
 LOOK_AGAIN: Final = 0.05
-
-#: The state vector of a document without content.
-NOTHING: Final = b"\x00"
 
 #: How many clients that have left are remembered for a connection that does not keep up.
 MAX_MISSED_LEAVING: Final = 4096
@@ -80,23 +69,11 @@ class _Missed:
     left: dict[int, Entry] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class _Shared:
-    """An answer to a client that has nothing, made when the document had changed so often and had the state *vector*."""
-
-    wire: bytes
-    vector: bytes
-    changes: int
-
-
 @dataclass(slots=True)
-class _Exchange:
-    """How far one connection and the document have got in telling each other what they have."""
+class _Editing:
+    """What a connection has told the document."""
 
-    asked: bytes | None = None  # the client's state vector, to be answered
-    answer_after: float = -inf  # in the clock's time
-    timer: Timer | None = None  # for the answer
-    is_asked: bool = False  # whether the client is to tell what it has
+    is_asked: bool = False  # whether it is to tell all that it has
     unplaced: int = 0  # bytes of its updates whose predecessors were missing
 
 
@@ -113,7 +90,7 @@ class Room:
         self._connections: dict[Connection, Callable[[int, int], bool]] = {}  # in the order of joining; what is an echo
         self._in_stream: dict[Connection, Callable[[bytes], bool]] = {}  # who keeps up; how to offer
         self._behind: dict[Connection, _Missed] = {}
-        self._wants_presence: set[Connection] = set()
+        self._wants_presence: dict[Connection, dict[int, Entry]] = {}  # and who left that they have not been told
         self._presence = Presence()
         self._news: dict[int, Entry] = {}
         self._news_pace = Pace(self._send_news, self._clock)
@@ -135,7 +112,7 @@ class Room:
         del self._connections[connection]
         self._in_stream.pop(connection, None)
         self._behind.pop(connection, None)
-        self._wants_presence.discard(connection)
+        self._wants_presence.pop(connection, None)
         self._tell_presence(self._presence.forget(connection), is_urgent=True)
 
     def receive(self, connection: Connection, message: bytes | str) -> None:
@@ -157,9 +134,8 @@ class Room:
         if (missed := self._behind.pop(connection, None)) is not None:
             self._in_stream[connection] = connection.outlet.offer
             self._catch_up(connection, missed)
-        elif connection in self._wants_presence:
-            self._wants_presence.discard(connection)
-            self._send_presence(connection)
+        elif (left := self._wants_presence.pop(connection, None)) is not None:
+            self._send_presence(connection, left)
 
     def change_access(self, connection: Connection, access: Access) -> None:
         """The connection goes on with another access, and shows the others its new role."""
@@ -175,10 +151,7 @@ class Room:
             case Awareness(entries):
                 self._hear(connection, entries)
             case QueryAwareness():
-                if connection.outlet.is_idle:
-                    self._send_presence(connection)
-                else:
-                    self._wants_presence.add(connection)
+                self._send_presence(connection)
             case SyncStep1():
                 self._send(connection, SyncStep2(EMPTY_UPDATE))
             case SyncStep2() | SyncUpdate():
@@ -195,11 +168,15 @@ class Room:
         self._tell_presence(heard.news, is_urgent=heard.is_urgent)
 
     def _send(self, connection: Connection, frame: ServerFrame) -> None:
-        connection.outlet.send(to_wire(encode(frame)))
+        connection.outlet.send(encode_to_wire(frame))
 
-    def _send_presence(self, connection: Connection) -> None:
-        if everybody := self._presence.everybody():
-            self._send(connection, Awareness(everybody))
+    def _send_presence(self, connection: Connection, left: dict[int, Entry] | None = None) -> None:
+        """Tell *connection* that those in *left* have left, and of everybody who is there; later, if something waits
+        for it now."""
+        if not connection.outlet.is_idle:
+            self._wants_presence.setdefault(connection, {}).update(left or {})
+        elif entries := (*(left or {}).values(), *self._presence.everybody()):
+            self._send(connection, Awareness(entries))
 
     def _tell_presence(self, entries: tuple[Entry, ...], *, is_urgent: bool) -> None:
         if not entries:
@@ -228,7 +205,7 @@ class Room:
 
     def _tell(self, frame: Awareness | SyncUpdate) -> None:
         """Send to everybody who keeps up, and take the others out of the stream."""
-        wire = to_wire(encode(frame))
+        wire = encode_to_wire(frame)
         for connection in [connection for connection, offer in self._in_stream.items() if not offer(wire)]:
             del self._in_stream[connection]
             self._behind[connection] = self._missed_from(frame)
@@ -240,8 +217,7 @@ class Room:
 
     def _catch_up(self, connection: Connection, missed: _Missed) -> None:
         """Send what is missed to a connection for which nothing waits any more."""
-        if entries := (*missed.left.values(), *self._presence.everybody()):
-            self._send(connection, Awareness(entries))
+        self._send_presence(connection, missed.left)
 
 
 class DocumentRoom(Room):
@@ -269,24 +245,19 @@ class DocumentRoom(Room):
         super().__init__(clock)
         self.had_editors = False  # then somebody who has lost their connection may still hold edits
         self.live = LiveDocument(state, self._updated)
-        self._journal = journal
         self._on_change = on_change
         self._on_save = on_save
         self._on_withheld = on_withheld
         self._log = log
-        self._exchanges: dict[Connection, _Exchange] = {}
-        self._updates: list[bytes] = []  # journaled, and to be sent
+        self._editing: dict[Connection, _Editing] = {}
+        self._answers = Answers(self.live, self._is_settled, self._clock)
+        self._updates = Updates(journal)
         self._updates_pace = Pace(self._send_updates, self._clock)
-        self._withheld: deque[tuple[str, bytes]] = deque()
-        self._withheld_size = 0
-        self._withheld_by: OSError | None = None  # until it has been said
         self._revision = self.live.revision
-        self._changes = 0  # how often _updated was called
+        self._withheld_by: OSError | None = None  # until it has been said
         self._is_applying = False
         self._settling: Timer | None = None
         self._resuming: Timer | None = None
-        self._shared: _Shared | None = None
-        self._sharing: Timer | None = None
 
     @property
     def is_open_to_editors(self) -> bool:
@@ -296,40 +267,32 @@ class DocumentRoom(Room):
     @property
     def is_withholding(self) -> bool:
         """Whether there are updates that could not be journaled yet."""
-        return bool(self._withheld)
+        return self._updates.withheld_size > 0
 
     def retry(self) -> bool:
         """Journal and send what is withheld, as far as it goes. True if nothing is withheld any more."""
-        try:
-            while self._withheld:
-                person, update = self._withheld[0]
-                self._journal(person, update)
-                self._withheld.popleft()
-                self._withheld_size -= len(update)
-                self._updates.append(update)
-        except OSError:
-            return False
-        finally:
-            self._settle()
-        self._resume()
-        return True
+        is_done = self._updates.retry()
+        self._settle()
+        if is_done:
+            self._resume()
+        return is_done
 
     def join(self, connection: Connection) -> None:
         """Also ask what the connection's copy has that the document lacks; a Viewer's answer will be dropped.
 
         While too much is withheld nobody is let in: the connection ends at once.
         """
-        if self._withheld_size > MAX_WITHHELD:
+        if self._updates.withheld_size > MAX_WITHHELD:
             connection.end(NOT_KEPT)
             return
-        self._exchanges[connection] = _Exchange()
+        self._editing[connection] = _Editing()
         super().join(connection)
         self.had_editors |= _may_edit(connection)
         self._ask_for_missing(connection)
 
     def leave(self, connection: Connection) -> None:
-        if (exchange := self._exchanges.pop(connection, None)) is not None and exchange.timer is not None:
-            exchange.timer.cancel()
+        self._editing.pop(connection, None)
+        self._answers.forget(connection)
         super().leave(connection)
 
     def dismiss(self, code: CloseCode) -> None:
@@ -340,17 +303,17 @@ class DocumentRoom(Room):
     def close(self) -> None:
         """Nothing is sent, journaled or told any more. Whoever is still in is to be dismissed before."""
         self.live.close()
+        self._answers.close()
         self._updates_pace.stop()
         self._news_pace.stop()
-        self._shared = None
-        for timer in (self._settling, self._resuming, self._sharing):
+        for timer in (self._settling, self._resuming):
             if timer is not None:
                 timer.cancel()
 
     def drained(self, connection: Connection) -> None:
         if connection not in self._behind or self._is_settled():
             super().drained(connection)
-        self._answer(connection)
+        self._answers.go_on(connection)
 
     def change_access(self, connection: Connection, access: Access) -> None:
         """Also ask for what was dropped so far: later updates of that client build on it and would wait for it."""
@@ -363,11 +326,9 @@ class DocumentRoom(Room):
     def _take(self, connection: Connection, frame: ClientFrame) -> None:
         match frame:
             case SyncStep1(state_vector):
-                # A newer question stands in for one that has not been answered yet.
-                self._exchanges[connection].asked = state_vector
-                self._answer(connection)
+                self._answers.ask(connection, state_vector)
             case SyncStep2(update):
-                self._exchanges[connection].is_asked = False
+                self._editing[connection].is_asked = False
                 self._apply(connection, update, may_ask=False)
             case SyncUpdate(update):
                 self._apply(connection, update, may_ask=True)
@@ -379,56 +340,16 @@ class DocumentRoom(Room):
                 assert_never(frame)
 
     def _ask_for_missing(self, connection: Connection) -> None:
-        self._exchanges[connection].is_asked = True
+        self._editing[connection].is_asked = True
         self._send(connection, SyncStep1(self.live.state_vector()))
 
-    def _answer(self, connection: Connection) -> None:
-        """Tell *connection* what it lacks, if it has asked and may be told now.
-
-        One answer at a time, and with a rest in between: making one takes the time that all others wait.
-        """
-        exchange = self._exchanges.get(connection)
-        if exchange is None or exchange.asked is None or not connection.outlet.is_idle or not self._is_settled():
-            return
-        began = self._clock.now()
-        if began < exchange.answer_after:
-            if exchange.timer is None:
-                exchange.timer = self._clock.later(exchange.answer_after - began, lambda: self._answer_late(connection))
-            return
-        asked, exchange.asked = exchange.asked, None
-        try:
-            self._send_missing(connection, asked)
-        except ValueError:
-            connection.end(MALFORMED_FRAME)
-            return
-        ended = self._clock.now()
-        exchange.answer_after = ended + REST_AFTER_ANSWER * (ended - began)
-
-    def _send_missing(self, connection: Connection, asked: bytes) -> None:
-        shared = self._shared
-        if asked == NOTHING and shared is not None:
-            connection.outlet.send(shared.wire)
-            if shared.changes != self._changes:
-                self._send(connection, SyncUpdate(self.live.since(shared.vector)))
-            return
-        wire = to_wire(encode(SyncStep2(self.live.since(asked))))
-        connection.outlet.send(wire)
-        if asked == NOTHING and len(wire) >= SHARED_FROM:
-            self._shared = _Shared(wire, self.live.state_vector(), self._changes)
-            self._sharing = self._clock.later(SHARED_FOR, self._forget_shared)
-
-    def _forget_shared(self) -> None:
-        self._shared = self._sharing = None
-
-    def _answer_late(self, connection: Connection) -> None:
-        if (exchange := self._exchanges.get(connection)) is not None:
-            exchange.timer = None
-            self._answer(connection)
-
     def _apply(self, connection: Connection, update: bytes, *, may_ask: bool) -> None:
-        changes = self._changes
+        changes = self.live.changes
         self._is_applying = True
         try:
+            if is_too_deep(update):
+                connection.end(TOO_DEEP)
+                return
             self.live.apply(update, connection.access.person)
         except ValueError as error:
             raise FrameError("not an update") from error
@@ -438,16 +359,16 @@ class DocumentRoom(Room):
             return
         finally:
             self._is_applying = False
-        if changes == self._changes and self.live.lacks_predecessors(update):
+        if changes == self.live.changes and self.live.lacks_predecessors(update):
             self._note_unplaced(connection, len(update), may_ask=may_ask)
         self._settle()
 
     def _note_unplaced(self, connection: Connection, size: int, *, may_ask: bool) -> None:
-        exchange = self._exchanges[connection]
-        exchange.unplaced += size
-        if exchange.unplaced > MAX_UNPLACED:
+        editing = self._editing[connection]
+        editing.unplaced += size
+        if editing.unplaced > MAX_UNPLACED:
             raise FrameError("too much that nobody can see")
-        if may_ask and not exchange.is_asked:
+        if may_ask and not editing.is_asked:
             self._ask_for_missing(connection)
 
     def _answer_save(self, connection: Connection, number: int, *, is_saved: bool) -> None:
@@ -456,22 +377,9 @@ class DocumentRoom(Room):
 
     def _updated(self, update: bytes, person: str) -> None:
         """The document is changing, and must not be touched before it has changed: the rest is for ``_settle``."""
-        self._changes += 1
-        if self._withheld or not self._is_journaled(person, update):
-            self._withheld.append((person, update))
-            self._withheld_size += len(update)
-        else:
-            self._updates.append(update)
+        self._withheld_by = self._updates.add(person, update) or self._withheld_by
         if not self._is_applying and self._settling is None:
             self._settling = self._clock.later(0, self._settle)
-
-    def _is_journaled(self, person: str, update: bytes) -> bool:
-        try:
-            self._journal(person, update)
-        except OSError as error:
-            self._withheld_by = error
-            return False
-        return True
 
     def _settle(self) -> None:
         """Do what follows from changes of the document."""
@@ -484,14 +392,14 @@ class DocumentRoom(Room):
         if self._withheld_by is not None:
             error, self._withheld_by = self._withheld_by, None
             self._on_withheld(error)
-        if self._withheld_size > MAX_WITHHELD:
+        if self._updates.withheld_size > MAX_WITHHELD:
             self.dismiss(NOT_KEPT)
-        if self._updates:
+        if self._updates.are_due:
             self._updates_pace.due(self._updates_pace.burst)
 
     def _is_settled(self) -> bool:
         """Whether everything that is in the document may be told. If not, ``_resume`` comes when it may."""
-        if self._withheld:
+        if self.is_withholding:
             return False
         if not self.live.is_changing:
             return True
@@ -509,12 +417,13 @@ class DocumentRoom(Room):
                 self.drained(connection)
 
     def _send_updates(self) -> None:
-        updates, self._updates = self._updates, []
-        if self._in_stream:
+        updates = self._updates.take()
+        if updates and self._in_stream:
             self._tell(SyncUpdate(updates[0] if len(updates) == 1 else merge_updates(*updates)))
 
     def _send_news(self) -> None:
-        if self._updates:  # so that nobody falls behind on presence while there are updates that they would miss
+        # First, so that nobody falls behind on presence while there are updates that they would miss.
+        if self._updates.are_due:
             self._updates_pace.flush()
         super()._send_news()
 
@@ -522,7 +431,7 @@ class DocumentRoom(Room):
         missed = super()._missed_from(frame)
         if isinstance(frame, SyncUpdate):
             missed.updates.append(frame.update)
-        missed.updates.extend(update for _, update in self._withheld)
+        missed.updates.extend(self._updates.withheld)
         if not self.live.is_changing:
             missed.since = self.live.state_vector()
         return missed
