@@ -365,3 +365,20 @@ def _one_more_cell(state: bytes, cell: dict[str, Any]) -> bytes:
     before = doc.get_state()
     document.append_cell(cell)
     return doc.get_update(before)
+
+
+async def test_everybody_who_asks_for_a_save_is_answered_once_it_is_done_however_often(desk: Desk) -> None:
+    path = desk.folder / "a.txt"
+    path.write_text("alpha\n")
+    await desk.open("a.txt")
+    answers: list[bool] = []
+    for number in range(500):
+        desk.write(f"alpha\n{number}\n")
+        desk.document._answer_save(answers.append)
+    before = path.stat().st_ino
+    await eventually(lambda: len(answers) == 500)
+
+    assert [True] * 500 == answers
+    assert "alpha\n499\n" == path.read_text()
+    assert before != path.stat().st_ino
+    assert 1 == sum(record.kind is RecordKind.SAVED for record in records(desk.journal_path)) - 1

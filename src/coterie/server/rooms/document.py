@@ -57,7 +57,8 @@ class OpenDocument:
         self._empty_since: float | None = None
         self._compact_at = 0
         self._withheld_at = ""  # the path under which that was said
-        self._requests: set[asyncio.Task[None]] = set()
+        self._asked_to_save: list[Callable[[bool], None]] = []
+        self._answering: asyncio.Task[None] | None = None
         recorder = Recorder(journal)
         self.room = DocumentRoom(
             opened.state,
@@ -70,6 +71,7 @@ class OpenDocument:
         self.saver = Saver(str(name), self.room.live, journal, recorder, worker, whereabouts, opened, problems, log)
         self._whereabouts = whereabouts
         self.room.live.set_path(whereabouts.path)
+        self._closing: asyncio.Task[None] | None = None
         self._saving = asyncio.create_task(self.saver.run())
 
     def may_be_given_up_for(self, access: Access) -> bool:
@@ -126,9 +128,16 @@ class OpenDocument:
         self._compact_at = max(COMPACT_FROM, 2 * self._journal.size)
 
     async def close(self, *, save: bool = True) -> None:
-        """Save what is unsaved, and end."""
+        """Save what is unsaved, and end. Goes on where the caller is cancelled, and is done once only."""
+        if self._closing is None:
+            self._closing = asyncio.create_task(self._close(save=save))
+        await asyncio.shield(self._closing)
+
+    async def _close(self, *, save: bool) -> None:
         self.saver.stop()
-        await asyncio.gather(self._saving, *self._requests)
+        await self._saving
+        if self._answering is not None:
+            await self._answering
         if save:
             await self.saver.save()
         self.saver.close()
@@ -151,9 +160,15 @@ class OpenDocument:
         self._log.warning("a journal could not be written", exc_info=error)
 
     def _answer_save(self, answer: Callable[[bool], None]) -> None:
-        async def save() -> None:
-            answer(await self.saver.save() and not self.room.is_withholding)
+        self._asked_to_save.append(answer)
+        if self._answering is None:
+            self._answering = asyncio.create_task(self._answer_saves())
 
-        request = asyncio.create_task(save())
-        self._requests.add(request)
-        request.add_done_callback(self._requests.discard)
+    async def _answer_saves(self) -> None:
+        """One save answers all who asked before it began: asking often does not make it happen more often."""
+        while self._asked_to_save:
+            asked, self._asked_to_save = self._asked_to_save, []
+            is_saved = await self.saver.save() and not self.room.is_withholding
+            for answer in asked:
+                answer(is_saved)
+        self._answering = None

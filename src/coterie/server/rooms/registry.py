@@ -120,9 +120,9 @@ class Rooms:
 
     async def document(self, name: DocumentName, *, create: bool) -> OpenDocument | None:
         """The open document called *name*; opened if *create*, else None where it is not open. Raises CannotJoin."""
-        if create:
-            return await self._opened(name)
         async with self._lock(name):
+            if create:
+                return await self._have_open(name)
             document = self._open.get(name.file_id)
             return document if document is not None and document.name == name else None
 
@@ -146,9 +146,10 @@ class Rooms:
 
     async def restore(self, name: DocumentName, sequence: int, person: str) -> None:
         """Give the document the content of a version again, as an edit by *person*. Raises KeyError, CannotJoin."""
-        document = await self._opened(name)
-        with self._refusing(KeyError):
-            await document.saver.restore(sequence, person)
+        async with self._lock(name):  # so that the document is not let go of meanwhile
+            document = await self._have_open(name)
+            with self._refusing(KeyError):
+                await document.saver.restore(sequence, person)
 
     def start(self) -> asyncio.Task[Workers]:
         """Begin what goes on beside the requests, if it has not begun. Needs a running loop.
@@ -187,14 +188,14 @@ class Rooms:
         self._tasks.append(asyncio.create_task(workers.shared.start()))  # so that nobody waits for it later
         return workers
 
-    async def _opened(self, name: DocumentName) -> OpenDocument:
-        async with self._lock(name):
-            document = self._open.get(name.file_id)
-            if document is None:
-                return await self._load(name)
-            if document.name != name:
-                raise CannotJoin(OPEN_OTHERWISE)
-            return document
+    async def _have_open(self, name: DocumentName) -> OpenDocument:
+        """To be called with the file's lock. Raises CannotJoin."""
+        document = self._open.get(name.file_id)
+        if document is None:
+            return await self._load(name)
+        if document.name != name:
+            raise CannotJoin(OPEN_OTHERWISE)
+        return document
 
     async def _load(self, name: DocumentName) -> OpenDocument:
         journal = self._journals.path_of(name)
@@ -258,8 +259,9 @@ class Rooms:
 
     async def _close(self, document: OpenDocument, *, save: bool = True) -> None:
         await document.close(save=save)
-        del self._open[document.name.file_id]
-        self._in_use.discard(self._journals.path_of(document.name))
+        if self._is_open(document):
+            del self._open[document.name.file_id]
+            self._in_use.discard(self._journals.path_of(document.name))
 
     async def _look_at_files(self) -> None:
         while True:

@@ -1,0 +1,109 @@
+"""Documents come and go: forgotten, deleted, moved, and found again where they were."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from rooms.serving import Server, eventually
+
+
+@pytest.fixture
+def impatient(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
+    monkeypatch.setattr("coterie.server.rooms.registry.LOOK_EVERY", 0.05)
+    server.rooms._settings = replace(server.rooms._settings, forget_after=0)
+    return server
+
+
+async def test_a_document_that_nobody_is_in_is_let_go_of_and_goes_on_where_it_was(impatient: Server) -> None:
+    (impatient.root / "a.txt").write_text("start\n")
+    alice = await impatient.open("a.txt")
+    session = await impatient.session("a.txt", "alice", "editor")
+    alice.type("one ")
+    await alice.synchronise()
+    await alice.socket.close()
+    await eventually(lambda: not impatient.rooms._open)
+
+    assert "one start\n" == (impatient.root / "a.txt").read_text()
+
+    alice.type("two ")  # without a connection
+    again = await impatient.connect(f"text:file:{session['fileId']}?sessionId={session['sessionId']}")
+    again.doc.apply_update(alice.doc.get_update())
+    await again.synchronise()
+    bob = await impatient.open("a.txt", "bob")
+
+    assert "two one start\n" == bob.text
+    assert session == await impatient.session("a.txt", "bob", "editor")
+
+
+async def test_who_is_in_a_document_whose_file_is_deleted_is_told_and_out(impatient: Server) -> None:
+    path = impatient.root / "a.txt"
+    path.write_text("start\n")
+    alice = await impatient.open("a.txt")
+    path.unlink()
+    code, reason = await alice.closed()
+
+    assert (1003, "deleted", "The file was deleted.") == (
+        code,
+        json.loads(reason)["code"],
+        json.loads(reason)["errorReason"],
+    )
+    assert not path.exists()
+
+    session = await impatient.connect(f"text:file:{impatient.rooms.file_ids.get_id('a.txt')}?sessionId=x")
+    assert 1003 == (await session.closed())[0]
+
+
+async def test_a_file_that_comes_back_brings_what_was_not_saved(impatient: Server, monkeypatch: Any) -> None:
+    monkeypatch.setattr("coterie.server.rooms.saver.SAVE_AFTER", 60)
+    path = impatient.root / "a.txt"
+    path.write_text("start\n")
+    alice = await impatient.open("a.txt")
+    alice.type("unsaved ")
+    await alice.synchronise()
+    path.unlink()
+    await alice.closed()
+    path.write_text("start\nfrom git\n")
+    bob = await impatient.open("a.txt", "bob")
+
+    assert "unsaved start\nfrom git\n" == bob.text
+
+
+async def test_a_file_that_was_renamed_by_other_means_is_still_the_same_document(impatient: Server) -> None:
+    (impatient.root / "a.txt").write_text("start\n")
+    alice = await impatient.open("a.txt")
+    (impatient.root / "a.txt").rename(impatient.root / "b.txt")
+    await eventually(lambda: alice.document.path == "b.txt")
+    alice.type("after ")
+
+    assert "success" == await alice.save()
+    assert "after start\n" == (impatient.root / "b.txt").read_text()
+    assert not (impatient.root / "a.txt").exists()
+
+
+async def test_journals_that_another_server_has_are_waited_for(server: Server, monkeypatch: Any) -> None:
+    await server.rooms.start()  # and let go of, as if it were the other's
+    server.rooms._journals.release()
+    workers = await server.rooms._workers
+    await workers.close()
+    server.rooms._workers = None
+    monkeypatch.setattr("coterie.server.rooms.registry.CLAIM_WITHIN", 0)
+    (server.root / "a.txt").write_text("start\n")
+    session = await server.session("a.txt", "alice", "editor")
+    room = f"text:file:{session['fileId']}?sessionId={session['sessionId']}"
+    lock = os.open(server.rooms._journals.path / ".lock", os.O_RDWR)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+
+    assert 4500 == (await (await server.connect(room)).closed())[0]
+
+    os.close(lock)
+
+    alice = await server.connect(room)
+    await alice.synchronise()
+
+    assert "start\n" == alice.text
