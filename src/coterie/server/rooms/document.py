@@ -24,8 +24,8 @@ from coterie.server.rooms.whereabouts import Whereabouts
 from coterie.server.rooms.worker.client import Worker
 from coterie.server.rooms.worker.results import Gone, Opened, WorkerError
 
-#: A journal is looked at for what may go when its document has been opened, when it has reached this size (bytes), and
-#: whenever it has doubled since.
+#: A journal is looked at for what may go soon after its document was opened, or when it is let go of if that is sooner,
+#: and after that when it has reached this size (bytes), and whenever it has doubled since.
 COMPACT_FROM: Final = 1024 * 1024
 
 NOT_KEPT: Final = "not-kept"

@@ -278,6 +278,7 @@ class Rooms:
         elif document.may_be_forgotten():
             async with self._lock(document.name):
                 if document.may_be_forgotten() and self._is_open(document):
+                    await document.compact()
                     await self._close(document)
 
     async def _end_deleted(self, document: OpenDocument) -> None:
