@@ -73,7 +73,7 @@ def test_nothing_is_answered_to_who_left_in_the_meantime() -> None:
     document = Document("letters")
     bob = Peer(document.room, "bob", Role.VIEWER)
     bob.says(SyncStep1(NOTHING))
-    document.room._answers._asking[bob.connection].not_before = document.clock.time + 5
+    document.room._answers._not_before[bob.connection.access.person] = document.clock.time + 5
     bob.says(SyncStep1(NOTHING))
     document.room.leave(bob.connection)
     bob.take()
@@ -189,3 +189,45 @@ def test_what_one_connection_may_leave_waiting_in_the_document_is_bounded(monkey
 
     assert [MALFORMED_FRAME] == alice.ended
     assert (document.text, bob.ended) == ("good", [])
+
+
+def test_the_rest_after_an_answer_is_the_persons_whichever_of_their_connections_asks() -> None:
+    document = Document("letters")
+    first = Peer(document.room, "bob", Role.VIEWER)
+
+    def take_time() -> None:
+        document.clock.time += 0.1
+
+    first.sink.takes = take_time
+    first.says(SyncStep1(NOTHING))
+    document.room.leave(first.connection)
+    second, carol = Peer(document.room, "bob", Role.VIEWER), Peer(document.room, "carol", Role.VIEWER)
+    for peer in (second, carol):
+        peer.says(SyncStep1(NOTHING))
+
+    assert (0, 1) == (len(answers(second)), len(answers(carol)))
+
+    document.clock.go_on(0.1 * REST_AFTER_ANSWER * 1.1)
+
+    assert len(answers(second)) == 1
+
+    document.room.leave(second.connection)
+    document.clock.go_on(1)
+    document.room.leave(carol.connection)
+
+    assert document.room._answers._not_before == {}
+
+
+def test_who_has_only_what_the_document_lacks_shares_the_answer_to_who_has_nothing() -> None:
+    document, writer, known = Document("x" * SHARED_FROM), Writer(), Writer()
+    alice, bob, carol = (Peer(document.room, name) for name in ("alice", "bob", "carol"))
+    writer.adds("mine")
+    alice.says(SyncUpdate(known.adds("known")))
+    alice.says(SyncStep1(writer.doc.get_state()))
+    shared = document.room._answers._shared
+    bob.says(SyncStep1(NOTHING))
+    carol.says(SyncStep1(known.doc.get_state()))
+
+    assert shared is not None
+    assert alice.sink.sent[-1] == bob.sink.sent[-1] != carol.sink.sent[-1]
+    assert document.text == bob.text()

@@ -6,20 +6,24 @@ import asyncio
 import gc
 import os
 import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
 
+from coterie.policy.roles import Role
 from coterie.server.rooms.connection import Connection
-from coterie.server.rooms.frames import SyncStep1, SyncUpdate, encode
+from coterie.server.rooms.endings import MALFORMED_FRAME, ending
+from coterie.server.rooms.frames import MAX_VIEWER_FRAME, SyncStep1, SyncUpdate, encode
 from coterie.server.rooms.handlers import RoomHandler
 from coterie.server.rooms.stream import MAX_ANSWERS_WAITING, MAX_WAITING
 from coterie.wire.close_codes import ACCESS_ENDED
 from rooms.peers import update
-from rooms.serving import Client, Server, eventually, headers
-from rooms.test_incoming import BINARY, wire_frame
+from rooms.serving import Client, Server, access, eventually, headers
+from rooms.wire_frames import BINARY, wire_frame
 
 #: More than the network's own buffers hold, in bytes.
 LETTERS = 100_000
@@ -177,3 +181,59 @@ async def test_a_connection_that_is_ended_while_it_joins_is_in_no_room(
     await bob.closed()
     (document,) = server.rooms._open.values()
     await eventually(lambda: document.room.is_empty)
+
+
+async def test_who_was_sent_away_while_something_waited_gets_none_of_it(server: Server) -> None:
+    (server.root / "a.txt").write_text("start\n")
+    alice = await server.open("a.txt")
+    address = f"ws://{server.address}{await _address(server, 'a.txt', 'bob', 'viewer')}"
+    async with connect(address, additional_headers=headers("bob", "viewer"), max_size=None, max_queue=1) as deaf:
+        handler = server.handler_of("bob")
+        await eventually(lambda: handler._room is not None)
+        while not handler._stream.waiting:
+            alice.type("x" * LETTERS)
+            await alice.synchronise()
+        alice.type("SECRET")
+        await alice.synchronise()
+        handler.end(ACCESS_ENDED)
+        received = []
+        with suppress(ConnectionClosed):
+            while True:
+                received.append(await deaf.recv())
+    await eventually(lambda: handler._on_close_called)
+
+    assert not any(b"SECRET" in message for message in received)
+    assert deaf.close_code != ending(ACCESS_ENDED).status
+
+    await alice.close()
+
+
+async def test_every_sign_of_life_counts(server: Server) -> None:
+    (server.root / "a.txt").write_text("start\n")
+    bob = await server.open("a.txt", "bob", "viewer")
+    handler = server.handler_of("bob")
+
+    def make_old() -> None:
+        handler._stream._alive_at = -1.0
+
+    for give_sign in (
+        lambda: bob.send(SyncStep1(b"\x00")),
+        lambda: asyncio.ensure_future(bob.socket.ping()),
+        lambda: handler.ping(b""),
+    ):
+        make_old()
+        give_sign()
+        await eventually(lambda: handler._stream._alive_at >= 0)
+
+    assert (30.0, 0.0) == (handler.ping_interval, handler.ping_timeout)
+
+    await bob.close()
+
+
+async def test_who_became_a_viewer_may_not_say_more_than_viewers(server: Server) -> None:
+    (server.root / "a.txt").write_text("start\n")
+    bob = await server.open("a.txt", "bob")
+    server.handler_of("bob").access_changed(access("bob", Role.VIEWER))
+    bob.send(encode(SyncUpdate(bytes(MAX_VIEWER_FRAME))))
+
+    assert await bob.closed() == (MALFORMED_FRAME.status, ending(MALFORMED_FRAME).reason)

@@ -201,3 +201,73 @@ def test_a_room_without_a_document_takes_no_document() -> None:
 
     assert [SyncStep2(frames.EMPTY_UPDATE)] == alice.take()
     assert bob.take() == []
+
+
+def test_a_viewer_is_not_asked_what_would_be_dropped() -> None:
+    assert Peer(Document("x").room, "bob", Role.VIEWER).take() == []
+
+
+def test_what_is_too_long_for_a_viewer_ends_the_connection_also_of_who_has_become_one() -> None:
+    document = Document()
+    alice, bob, carol = (Peer(document.room, name) for name in ("alice", "bob", "carol"))
+    document.room.change_access(bob.connection, access("bob", Role.VIEWER))
+    document.room.change_access(carol.connection, access("carol", Role.VIEWER))
+    long = frames.encode(SyncUpdate(bytes(frames.MAX_VIEWER_FRAME - 6)))
+    for peer in (alice, bob):
+        peer.says(long + b"x")
+    carol.says(long)
+
+    assert ([MALFORMED_FRAME], [MALFORMED_FRAME], []) == (alice.ended, bob.ended, carol.ended)
+    assert ([0], [1]) == ([bob.connection.dropped], [carol.connection.dropped])
+
+
+def test_a_room_full_of_people_is_told_in_parts_that_may_be_sent_back() -> None:
+    clock = StandingClock()
+    room = Room(clock)
+    people = frames.MAX_ENTRIES + 100
+    first = Peer(room, "first")
+    for number in range(people):
+        Peer(room, str(number)).says(Awareness((Entry(number + 1, 1, '{"cursor":1}'),)))
+    first.take()
+    clock.go_on(1)
+    late = Peer(room, "late")
+    snapshot, news = late.take(), first.take()
+
+    assert [people, people - 1] == [sum(len(frame.entries) for frame in told) for told in (snapshot, news)]
+
+    for frame in snapshot:
+        late.says(frame)
+    clock.go_on(1)
+
+    assert (late.ended, late.take(), first.take()) == ([], [], [])
+
+
+@pytest.mark.parametrize("is_seen", [False, True])
+def test_a_leaving_is_told_if_anybody_was_told_of_the_coming(is_seen: bool) -> None:
+    clock = StandingClock()
+    room = Room(clock)
+    alice, bob = Peer(room), Peer(room, "bob")
+    alice.says(Awareness((Entry(1, 1, "{}"),)))
+    bob.says(Awareness((Entry(2, 1, "{}"),)))  # told once the burst is over
+    if is_seen:
+        alice.says(QueryAwareness())
+    alice.take()
+    room.leave(bob.connection)
+    clock.go_on(1)
+
+    assert [Awareness((Entry(2, 1, frames.LEFT),))] * is_seen == alice.take()
+
+
+def test_a_leaving_that_was_not_told_yet_is_not_forgotten_over_a_short_return() -> None:
+    clock = StandingClock()
+    room = Room(clock)
+    alice, bob = Peer(room), Peer(room, "bob")
+    bob.says(Awareness((Entry(2, 1, "{}"),)))
+    clock.go_on(1)
+    alice.says(Awareness((Entry(1, 1, "{}"),)))
+    for entry in (Entry(2, 1, frames.LEFT), Entry(2, 2, "{}"), Entry(2, 2, frames.LEFT)):
+        bob.says(Awareness((entry,)))
+    alice.take()
+    clock.go_on(1)
+
+    assert [Awareness((Entry(2, 2, frames.LEFT),))] == alice.take()

@@ -1,4 +1,4 @@
-"""A connection's way out and in, on a real tornado and raw sockets."""
+"""A connection's way out, on a real tornado and raw sockets."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import asyncio
 import base64
 import os
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import suppress
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -20,11 +21,9 @@ from websockets.exceptions import ConnectionClosed
 
 from coterie.server.rooms import stream as stream_module
 from coterie.server.rooms.frames import from_wire, to_wire
-from coterie.server.rooms.stream import MAX_ANSWERS_WAITING, MAX_WAITING, Stream, plain_stream, take_over_receiving
+from coterie.server.rooms.stream import MAX_ANSWERS_WAITING, MAX_WAITING, SILENCE, Stream, plain_stream
 from rooms.serving import eventually
-from rooms.test_incoming import BINARY, CLOSE, PING, TEXT, wire_frame
-
-LARGEST = 3_000_000
+from rooms.wire_frames import BINARY, CLOSE, CONTINUATION, wire_frame
 
 
 class Held(WebSocketHandler):
@@ -37,9 +36,9 @@ class Held(WebSocketHandler):
         self.heard: list[str | bytes] = []
         self.drained = 0
         self.stuck = 0
+        self.is_closed = False
 
     def open(self) -> None:
-        take_over_receiving(self, lambda: LARGEST)
         self.stream = Stream(self, self._drained, self._stuck)
         self.opened.append(self)
 
@@ -47,6 +46,7 @@ class Held(WebSocketHandler):
         self.heard.append(message)
 
     def on_close(self) -> None:
+        self.is_closed = True
         self.stream.stop()
 
     def _drained(self) -> None:
@@ -126,13 +126,14 @@ class Raw:
                 data += piece
         return data
 
-    async def closed(self) -> None:
+    async def received(self) -> bytes:
+        """All that comes until the connection is closed or breaks."""
+        data = b""
         async with asyncio.timeout(15):
-            try:
-                while await self.read(65536):
-                    pass
-            except ConnectionError:
-                pass
+            with suppress(ConnectionError):
+                while piece := await self.read(65536):
+                    data += piece
+        return data
 
     def close(self) -> None:
         self.socket.close()
@@ -188,7 +189,7 @@ async def test_what_tornado_has_inside_is_what_we_think(place: Place) -> None:
 
     assert stream is held.ws_connection.stream
     assert type(stream) is IOStream
-    assert held.ws_connection._receive_frame_loop.__module__ == stream_module.__name__
+    assert not held.ws_connection.server_terminated
 
     writes: list[Any] = []
     original, stream.write = stream.write, writes.append
@@ -287,10 +288,10 @@ async def test_who_reads_nothing_for_long_is_stuck(place: Place, monkeypatch: py
 
 async def test_who_reads_slowly_is_not_stuck(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     raw, held = await place.connect_raw()
-    fill(held)
+    left = fill(held) * len(to_wire(bytes(100_000)))
     looks: list[bool] = []
-    while not held.stream.is_idle:
-        await raw.read_all(600_000)
+    while left > 600_000:
+        left -= len(await raw.read_all(600_000))
         held.stream._look()
         looks.append(bool(held.stuck))
 
@@ -329,70 +330,119 @@ async def test_nothing_is_raised_by_a_connection_that_is_gone(place: Place) -> N
     assert held.drained == 0
 
 
+async def test_a_flood_of_empty_parts_of_a_message_does_not_keep_the_others_waiting(place: Place) -> None:
+    raw, held = await place.connect_raw()
+    loop, taken, is_done = asyncio.get_running_loop(), [0], False
+
+    def take_turn() -> None:
+        taken.append(held.ws_connection._wire_bytes_in)
+        if not is_done:
+            loop.call_soon(take_turn)
+
+    parts = 50_000
+    take_turn()
+    await raw.send(wire_frame(BINARY, b"", is_final=False) + wire_frame(CONTINUATION, b"", is_final=False) * parts)
+    await raw.send(wire_frame(CONTINUATION, b"whole"))
+    await eventually(lambda: held.heard)
+    is_done = True
+
+    assert held.heard == [b"whole"]
+    assert max(after - before for before, after in pairwise(taken)) < 4096
+    raw.close()
+
+
 @pytest.mark.usefixtures("any_tornado")
-async def test_messages_are_heard_as_they_were_sent(place: Place) -> None:
+async def test_who_is_ended_while_something_waits_gets_none_of_it(place: Place) -> None:
+    raw, held = await place.connect_raw()
+    message = to_wire(bytes(100_000))
+    taken = fill(held)
+    held.stream.end(4403, "ended")
+    received = await raw.received()
+
+    assert len(received) < taken * len(message) / 2
+    await eventually(lambda: held.is_closed)
+    raw.close()
+
+
+@pytest.mark.usefixtures("any_tornado")
+async def test_who_is_ended_while_nothing_waits_is_told_why(place: Place) -> None:
     client, held = await place.connect()
-    messages: list[Any] = [b"", b"x", "text", os.urandom(70_000), [b"in ", b"three ", b"parts"], os.urandom(1_000_000)]
-    for message in messages:
-        await client.send(message)
-    await eventually(lambda: len(held.heard) == len(messages))
+    held.stream.offer(to_wire(b"before"))
+    await eventually(lambda: held.stream.is_idle)
+    held.stream.end(4403, "ended")
 
-    assert [b"".join(m) if isinstance(m, list) else m for m in messages] == held.heard
-
-    await (await client.ping(b"are you there"))
-    await client.close(4001, "bye")
-
-    await eventually(lambda: held.ws_connection is None)
-
-    assert (held.close_code, held.close_reason) == (4001, "bye")
+    assert await client.recv() == b"before"
+    with pytest.raises(ConnectionClosed):
+        await client.recv()
+    assert (4403, "ended") == (client.close_code, client.close_reason)
 
 
-@pytest.mark.parametrize(
-    ("wire", "status"),
-    [
-        (wire_frame(BINARY, b"x", first=0x40), None),
-        (wire_frame(BINARY, b"x", is_masked=False), None),
-        (wire_frame(TEXT, b"\xff\xfe"), None),
-        (wire_frame(0x3, b"x"), None),
-        (wire_frame(PING, bytes(126)), None),
-        (b"\x82\xff" + (LARGEST + 1).to_bytes(8), 1009),
-    ],
-)
-async def test_what_no_client_may_send_ends_the_connection(place: Place, wire: bytes, status: int | None) -> None:
+@pytest.mark.usefixtures("any_tornado")
+@pytest.mark.parametrize("way", ["offer", "send"])
+async def test_nothing_is_sent_after_tornados_own_close_frame(place: Place, way: str) -> None:
     raw, held = await place.connect_raw()
-    await raw.send(wire_frame(BINARY, b"before") + wire + wire_frame(BINARY, b"after"))
-    await raw.closed()
-    await eventually(lambda: held.ws_connection is None)
+    held.ws_connection.close(1000)
+    getattr(held.stream, way)(to_wire(b"after"))
+    await raw.send(wire_frame(CLOSE, b""))
 
-    assert held.heard == [b"before"]
+    assert await raw.received() == b"\x88\x02\x03\xe8"
     raw.close()
 
 
-async def test_nothing_is_heard_after_the_clients_own_close(place: Place) -> None:
-    raw, held = await place.connect_raw()
-    await raw.send(wire_frame(BINARY, b"before") + wire_frame(CLOSE, b"\x03\xe8") + wire_frame(BINARY, b"after"))
-    await raw.closed()
-    await eventually(lambda: held.ws_connection is None)
+def seems_long_silent(held: Held) -> bool:
+    """Whether a connection from which there was no sign for long, but for those that have just been seen, is ended."""
+    held.stuck = 0
+    held.stream._listening.cancel()
+    held.stream._listen()
+    held.stream._alive_at -= 2 * SILENCE
+    return held.stuck > 0
 
-    assert held.heard == [b"before"]
+
+@pytest.mark.usefixtures("any_tornado")
+async def test_who_was_not_heard_of_for_long_is_stuck(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream_module, "SILENCE", 0.1)
+    raw, held = await place.connect_raw()
+    held.stream.offer(to_wire(b"the network takes this, whoever is at its other end"))
+    await eventually(lambda: held.stuck)
     raw.close()
 
 
-async def test_somebody_who_never_stops_sending_does_not_keep_the_others_waiting(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(stream_module, "_TURN", 0.0)
+async def test_who_says_something_now_and_then_is_not_stuck(place: Place) -> None:
     raw, held = await place.connect_raw()
-    turns: list[int] = []
-    take: Callable[[str | bytes], None] = held.on_message
 
-    def on_message(message: str | bytes) -> None:
-        take(message)
-        asyncio.get_running_loop().call_soon(lambda: turns.append(len(held.heard)))
+    assert not seems_long_silent(held)
+    assert seems_long_silent(held)
 
-    held.on_message = on_message  # type: ignore[method-assign]
-    await raw.send(wire_frame(BINARY, b"x") * 200)
-    await eventually(lambda: len(turns) == 200)
+    held.stream.heard()
 
-    assert list(range(1, 201)) == turns
+    assert not seems_long_silent(held)
+    raw.close()
+
+
+@pytest.mark.usefixtures("any_tornado")
+async def test_who_only_reads_slowly_is_not_taken_for_dead(place: Place) -> None:
+    raw, held = await place.connect_raw()
+    fill(held)
+    seems_long_silent(held)
+    waiting = held.stream.waiting
+    while held.stream.waiting == waiting:
+        await raw.read(65536)
+
+    assert not seems_long_silent(held)
+    assert seems_long_silent(held)
+    raw.close()
+
+
+async def test_who_is_sending_something_large_is_not_taken_for_dead(place: Place) -> None:
+    raw, held = await place.connect_raw()
+    message = wire_frame(BINARY, bytes(1_000_000))
+    seems_long_silent(held)
+    for at in range(0, 300, 100):
+        before = held.ws_connection.stream._read_buffer_size
+        await raw.send(message[at : at + 100])
+        await eventually(lambda before=before: held.ws_connection.stream._read_buffer_size != before)
+
+        assert not seems_long_silent(held)
+
+    assert seems_long_silent(held)
     raw.close()

@@ -92,8 +92,8 @@ async def test_nothing_that_a_viewer_sends_changes_document_disk_or_screens(serv
     assert [alice.text, fresh.text] == ["start\n", "start\n"]
     assert shown == alice.heard
     assert ([], "start\n", written) == (bob.answers, path.read_text(), path.stat().st_mtime_ns)
-    # What Bob typed, three frames more, and the answer that belongs to every handshake.
-    assert server.handler_of("bob")._connection.dropped == 5
+    # What Bob typed, and three frames more.
+    assert server.handler_of("bob")._connection.dropped == 4
 
     for client in (alice, bob, fresh):
         await client.close()

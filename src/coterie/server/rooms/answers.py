@@ -1,7 +1,8 @@
 """Telling clients what they lack: one answer at a time for each, and with a rest in between.
 
 Making an answer takes time that all others wait, and holding it takes memory, so nobody can have either as often as
-they like. A client that asks again before it was answered gets one answer, to its newest question.
+they like. A client that asks again before it was answered gets one answer, to its newest question. The rest is each
+person's, whichever of their connections asks.
 """
 
 from __future__ import annotations
@@ -12,19 +13,25 @@ from functools import partial
 from math import inf
 from typing import Final
 
+from pycrdt import Decoder
+
 from coterie.server.rooms.connection import Connection
 from coterie.server.rooms.endings import MALFORMED_FRAME
 from coterie.server.rooms.frames import EMPTY_UPDATE, SyncStep2, SyncUpdate, encode_to_wire
 from coterie.server.rooms.live import NOTHING, LiveDocument
 from coterie.server.rooms.pace import Clock, Timer
 
-#: How many times longer than it took to make an answer the same client has to wait for the next.
+#: How many times longer than it took to make an answer the same person has to wait for the next.
 REST_AFTER_ANSWER: Final = 20
 
-#: An answer of so many bytes to a client that has nothing yet is kept for so many seconds, for others who come at the
-#: same time: a class opens a notebook together, and a copy for each would take the server's time and memory.
+#: An answer of so many bytes to a client that has nothing of the document yet is kept for so many seconds, for others
+#: who come at the same time: a class opens a notebook together, and a copy for each would take the server's time and
+#: memory.
 SHARED_FROM: Final = 256 * 1024
 SHARED_FOR: Final = 10.0
+
+#: Bytes of a state vector that are looked through for clients that the document has.
+LOOKED_THROUGH: Final = 1024
 
 
 @dataclass(slots=True)
@@ -32,7 +39,6 @@ class _Asking:
     """What one connection has asked. *state_vector* says what the client has; None if it has been answered."""
 
     state_vector: bytes | None = None
-    not_before: float = -inf  # in the clock's time
     timer: Timer | None = None
 
 
@@ -54,6 +60,7 @@ class Answers:
         self._is_settled = is_settled
         self._clock = clock
         self._asking: dict[Connection, _Asking] = {}
+        self._not_before: dict[str, float] = {}  # by person, in the clock's time
         self._shared: _Shared | None = None
         self._sharing: Timer | None = None
 
@@ -67,10 +74,11 @@ class Answers:
         asking = self._asking.get(connection)
         if asking is None or asking.state_vector is None or not connection.outlet.is_idle or not self._is_settled():
             return
-        began = self._clock.now()
-        if began < asking.not_before:
+        began, person = self._clock.now(), connection.access.person
+        not_before = self._not_before.get(person, -inf)
+        if began < not_before:
             if asking.timer is None:
-                asking.timer = self._clock.later(asking.not_before - began, partial(self._go_on_rested, connection))
+                asking.timer = self._clock.later(not_before - began, partial(self._go_on_rested, connection))
             return
         state_vector, asking.state_vector = asking.state_vector, None
         try:
@@ -79,13 +87,16 @@ class Answers:
             connection.end(MALFORMED_FRAME)
             return
         ended = self._clock.now()
-        asking.not_before = ended + REST_AFTER_ANSWER * (ended - began)
+        self._not_before[person] = ended + REST_AFTER_ANSWER * (ended - began)
 
     def forget(self, connection: Connection) -> None:
-        """It has left."""
+        """It has left. How long its person has to rest is remembered."""
         asking = self._asking.pop(connection, None)
         if asking is not None and asking.timer is not None:
             asking.timer.cancel()
+        now = self._clock.now()
+        for person in [person for person, not_before in self._not_before.items() if not_before <= now]:
+            del self._not_before[person]
 
     def close(self) -> None:
         """Nobody is told anything any more."""
@@ -100,7 +111,8 @@ class Answers:
         self.go_on(connection)
 
     def _send(self, connection: Connection, state_vector: bytes) -> None:
-        if state_vector == NOTHING and (shared := self._shared) is not None:
+        has_nothing = self._has_nothing(state_vector)
+        if has_nothing and (shared := self._shared) is not None:
             is_new = shared.changes == self._live.changes
             rest = EMPTY_UPDATE if is_new else self._live.since(shared.state_vector)
             if len(rest) < SHARED_FROM:
@@ -110,8 +122,19 @@ class Answers:
                 return
         wire = encode_to_wire(SyncStep2(self._live.since(state_vector)))
         connection.outlet.send(wire)
-        if state_vector == NOTHING and len(wire) >= SHARED_FROM:
+        if has_nothing and len(wire) >= SHARED_FROM:
             self._share(_Shared(wire, self._live.state_vector(), self._live.changes))
+
+    def _has_nothing(self, state_vector: bytes) -> bool:
+        """Whether a client with this state vector certainly lacks the whole document."""
+        if state_vector == NOTHING:
+            return True
+        if len(state_vector) > LOOKED_THROUGH:
+            return False
+        try:
+            return _clients(state_vector).isdisjoint(_clients(self._live.state_vector()))
+        except (IndexError, RuntimeError):  # it ends too early
+            return False
 
     def _share(self, shared: _Shared) -> None:
         if self._sharing is not None:
@@ -121,3 +144,9 @@ class Answers:
 
     def _forget_shared(self) -> None:
         self._shared = self._sharing = None
+
+
+def _clients(state_vector: bytes) -> set[int]:
+    """Whom a state vector names. Raises IndexError or RuntimeError for one that was cut short."""
+    decoder = Decoder(state_vector)
+    return {(decoder.read_var_uint(), decoder.read_var_uint())[0] for _ in range(decoder.read_var_uint())}

@@ -6,6 +6,8 @@ from typing import assert_never
 
 from coterie.policy.roles import Role
 from coterie.server.rooms.frames import (
+    MAX_FRAME,
+    MAX_VIEWER_FRAME,
     Awareness,
     ClientFrame,
     QueryAwareness,
@@ -29,3 +31,8 @@ def level_needed(frame: ClientFrame) -> Role:
             return Role.EDITOR
         case _:
             assert_never(frame)
+
+
+def largest_frame(role: Role) -> int:
+    """Bytes. What a Viewer may say is short: where their cursor is, and what they have already."""
+    return MAX_FRAME if role.reaches(Role.EDITOR) else MAX_VIEWER_FRAME

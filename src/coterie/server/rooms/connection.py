@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from coterie.server.access import Access
-from coterie.server.rooms.authority import level_needed
+from coterie.server.rooms.authority import largest_frame, level_needed
 from coterie.server.rooms.frames import ClientFrame
 from coterie.wire.close_codes import CloseCode
 
@@ -74,6 +74,11 @@ class Connection:
     def identity(self) -> dict[str, Any]:
         """What others are shown of this person, in the stock front end's keys, and the role. Not to be changed."""
         return self._identity
+
+    @property
+    def largest_frame(self) -> int:
+        """Bytes of the largest frame that is read, by the role of now."""
+        return largest_frame(self._access.role)
 
     def may_send(self, frame: ClientFrame) -> bool:
         """Whether the connection's access is enough for *frame*. A refusal is counted in ``dropped``."""

@@ -45,8 +45,8 @@ MAX_FRAME = 128 * 1024 * 1024
 #: The same for Viewers, none of whose frames holds content that counts.
 MAX_VIEWER_FRAME = 4 * 1024 * 1024
 
-#: How many clients an awareness frame may speak of: all that many people's pages send back at once.
-MAX_ENTRIES = 8192
+#: How many clients an awareness frame may speak of. Stock clients send all of a frame back in one.
+MAX_ENTRIES = 1024
 
 #: The largest number that a client in JavaScript reads (lib0 throws above it).
 MAX_NUMBER = 2**53 - 1

@@ -16,15 +16,15 @@ from jupyter_server.utils import ensure_async
 from tornado import web
 from tornado.websocket import WebSocketHandler
 
-from coterie.policy import Role
 from coterie.server.access import Access
+from coterie.server.rooms.authority import largest_frame
 from coterie.server.rooms.connection import Connection
 from coterie.server.rooms.endings import ending
-from coterie.server.rooms.frames import MAX_FRAME, MAX_VIEWER_FRAME
+from coterie.server.rooms.frames import MAX_VIEWER_FRAME
 from coterie.server.rooms.names import EVERYBODY, DocumentName, is_kind, is_plain_path
 from coterie.server.rooms.registry import CannotJoin, Rooms
 from coterie.server.rooms.room import Room
-from coterie.server.rooms.stream import Stream, take_over_receiving
+from coterie.server.rooms.stream import Stream
 from coterie.wire.close_codes import TOO_SLOW, CloseCode
 
 
@@ -104,7 +104,6 @@ class RoomHandler(WebSocketHandler, JupyterHandler):
 
     async def open(self, room: str) -> None:
         self.set_nodelay(True)
-        take_over_receiving(self, lambda: self.max_message_size)
         connection = self._connection = self._make_connection()
         name = DocumentName.parse(room)
         try:
@@ -120,8 +119,15 @@ class RoomHandler(WebSocketHandler, JupyterHandler):
             self.end(refusal.code)
 
     def on_message(self, message: str | bytes) -> None:
+        self._heard()
         if not self._is_over and self._room is not None and self._connection is not None:
             self._room.receive(self._connection, message)
+
+    def on_ping(self, _data: bytes) -> None:
+        self._heard()
+
+    def on_pong(self, _data: bytes) -> None:
+        self._heard()
 
     def on_close(self) -> None:
         self._stop()
@@ -136,22 +142,37 @@ class RoomHandler(WebSocketHandler, JupyterHandler):
                 self._connection.access = access
 
     def end(self, code: CloseCode) -> None:
-        """Close. From here on no frame is taken or sent, whatever the client does."""
+        """Close. From here on no frame is taken or sent, whatever the client does.
+
+        What still waits is not sent either. The client is then cut off without a close frame, and learns the reason on
+        the live channel or when it comes back; it can only receive what the network had taken before.
+        """
         self._ended_with = code
         self._stop()
         how = ending(code)
-        self.close(how.status, how.reason)
+        if self._stream is not None:
+            self._stream.end(how.status, how.reason)
+        else:
+            self.close(how.status, how.reason)
 
     @property
     def max_message_size(self) -> int:
-        """Bytes. What a Viewer may say is short: where their cursor is, and what they have already."""
+        """Bytes, by the role at the handshake: tornado asks once. The room weighs each frame by the role of then; a
+        Viewer who has become an Editor since and says something larger is closed by tornado, and comes back as an
+        Editor.
+        """
         access = self.coterie_access
-        return MAX_FRAME if access is not None and access.allows(Role.EDITOR) else MAX_VIEWER_FRAME
+        return MAX_VIEWER_FRAME if access is None else largest_frame(access.role)
 
     @property
     def ping_interval(self) -> float:
-        """Seconds. Finds connections that died without saying so."""
+        """Seconds. The answers show which connections have died without saying so."""
         return 30.0
+
+    @property
+    def ping_timeout(self) -> float:
+        """Zero: who reads slowly may answer late. ``Stream`` decides who is dead."""
+        return 0.0
 
     def get_compression_options(self) -> None:
         """None: updates are small, and compressing each for each reader would cost more than it saves."""
@@ -162,6 +183,10 @@ class RoomHandler(WebSocketHandler, JupyterHandler):
             raise web.HTTPError(HTTPStatus.FORBIDDEN)
         self._stream = Stream(self, self._drained, lambda: self.end(TOO_SLOW))
         return Connection(access, self.current_user, self._stream, self.end)
+
+    def _heard(self) -> None:
+        if self._stream is not None:
+            self._stream.heard()
 
     def _stop(self) -> None:
         """From here on no frame is taken or sent."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, assert_never
 
@@ -18,6 +18,7 @@ from coterie.server.rooms.endings import MALFORMED_FRAME, NOT_KEPT, TOO_DEEP, UN
 from coterie.server.rooms.frames import (
     EMPTY_UPDATE,
     LEFT,
+    MAX_ENTRIES,
     Awareness,
     ClientFrame,
     Conflict,
@@ -54,6 +55,10 @@ MAX_WITHHELD: Final = 64 * 1024 * 1024
 
 #: Seconds after which to look again whether an extension has finished its change.
 LOOK_AGAIN: Final = 0.05
+
+#: How many clients a message of ours speaks of. A stock client sends all of them back in one frame, which has to be
+#: within what is read.
+MAX_TOLD: Final = MAX_ENTRIES // 2
 
 #: How many clients that have left are remembered for a connection that does not keep up.
 MAX_MISSED_LEAVING: Final = 4096
@@ -93,6 +98,7 @@ class Room:
         self._wants_presence: dict[Connection, dict[int, Entry]] = {}  # and who left that they have not been told
         self._presence = Presence()
         self._news: dict[int, Entry] = {}
+        self._untold: set[int] = set()  # clients in the news whose coming nobody has been told
         self._news_pace = Pace(self._send_news, self._clock)
 
     @property
@@ -121,7 +127,7 @@ class Room:
         if is_echo is None:
             return
         try:
-            frame = parse(message, is_echo=is_echo)
+            frame = parse(message, connection.largest_frame, is_echo=is_echo)
             if connection.may_send(frame):
                 self._take(connection, frame)
         except UnknownFrameError:
@@ -165,6 +171,7 @@ class Room:
         heard = self._presence.hear(connection, entries)
         if heard.ask_again:
             self._send(connection, Awareness(heard.ask_again))
+        self._untold |= heard.came - self._news.keys()
         self._tell_presence(heard.news, is_urgent=heard.is_urgent)
 
     def _send(self, connection: Connection, frame: ServerFrame) -> None:
@@ -175,14 +182,20 @@ class Room:
         for it now."""
         if not connection.outlet.is_idle:
             self._wants_presence.setdefault(connection, {}).update(left or {})
-        elif entries := (*(left or {}).values(), *self._presence.everybody()):
-            self._send(connection, Awareness(entries))
+            return
+        self._untold.clear()
+        for part in _parts((*(left or {}).values(), *self._presence.everybody())):
+            self._send(connection, Awareness(part))
 
     def _tell_presence(self, entries: tuple[Entry, ...], *, is_urgent: bool) -> None:
-        if not entries:
-            return
         for entry in entries:
-            self._news[entry.client] = entry
+            if entry.state == LEFT and entry.client in self._untold:
+                self._untold.remove(entry.client)
+                del self._news[entry.client]
+            else:
+                self._news[entry.client] = entry
+        if not self._news:
+            return
         self._news_pace.due(self._news_pace.burst if is_urgent else self._between_cursors())
 
     def _between_cursors(self) -> float:
@@ -192,13 +205,15 @@ class Room:
 
     def _send_news(self) -> None:
         news, self._news = tuple(self._news.values()), {}
-        for missed in self._behind.values():
-            for entry in news:
-                if entry.state == LEFT:
-                    missed.left[entry.client] = entry
-                else:
-                    missed.left.pop(entry.client, None)
-        self._tell(Awareness(news))
+        self._untold.clear()
+        for part in _parts(news):
+            for missed in self._behind.values():
+                for entry in part:
+                    if entry.state == LEFT:
+                        missed.left[entry.client] = entry
+                    else:
+                        missed.left.pop(entry.client, None)
+            self._tell(Awareness(part))
         for connection, missed in tuple(self._behind.items()):
             if len(missed.left) > MAX_MISSED_LEAVING:
                 connection.end(TOO_SLOW)
@@ -278,7 +293,8 @@ class DocumentRoom(Room):
         return is_done
 
     def join(self, connection: Connection) -> None:
-        """Also ask what the connection's copy has that the document lacks; a Viewer's answer will be dropped.
+        """Also ask what the copy of a connection that may edit has that the document lacks. A Viewer's answer would be
+        dropped.
 
         While too much is withheld nobody is let in: the connection ends at once.
         """
@@ -287,8 +303,9 @@ class DocumentRoom(Room):
             return
         self._editing[connection] = _Editing()
         super().join(connection)
-        self.had_editors |= _may_edit(connection)
-        self._ask_for_missing(connection)
+        if _may_edit(connection):
+            self.had_editors = True
+            self._ask_for_missing(connection)
 
     def leave(self, connection: Connection) -> None:
         self._editing.pop(connection, None)
@@ -440,6 +457,12 @@ class DocumentRoom(Room):
         update = merge_updates(*missed.updates, self.live.since(missed.since))
         self._send(connection, SyncUpdate(update))
         super()._catch_up(connection, missed)
+
+
+def _parts(entries: Sequence[Entry]) -> Iterator[tuple[Entry, ...]]:
+    """All of them, as many at a time as a message may speak of."""
+    for at in range(0, len(entries), MAX_TOLD):
+        yield tuple(entries[at : at + MAX_TOLD])
 
 
 def _may_edit(connection: Connection) -> bool:

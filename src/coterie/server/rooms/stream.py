@@ -1,60 +1,64 @@
-"""A connection's way out and in: the one place that knows tornado from inside.
+"""A connection's way out: the one place that knows tornado from inside.
 
 tornado makes a frame anew for each connection that a message goes to, and a task to send it. Here a frame is made once
 and, as long as nothing waits, handed to the socket at once; what the socket does not take waits in tornado's buffer, so
-that ping, pong and close frames, which tornado sends, keep their place between ours. In the same way tornado reads each
-frame in four steps that may each have to wait; here all that has come is taken at once.
+that ping, pong and close frames, which tornado sends, keep their place between ours. Receiving is tornado's.
 
-What is used of tornado without being documented there: ``WebSocketHandler.ws_connection`` with ``stream``,
-``client_terminated``, ``_receive_frame_loop``, ``_handle_message`` and ``_abort``; ``IOStream.socket``; and
-``IOStream._write_buffer`` with its ``_size``. Where any of it is missing, all is left to tornado.
+What is used of tornado without being documented there: ``WebSocketHandler.ws_connection`` with ``stream`` and
+``server_terminated``; ``IOStream.socket``; ``IOStream._write_buffer`` with its ``_size``; and
+``IOStream._read_buffer_size``. Where any of it is missing, all is left to tornado.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from socket import socket
+from socket import SO_LINGER, SOL_SOCKET, socket
+from struct import pack
 from time import monotonic
-from typing import Any, Final
+from typing import Final
 
 from tornado.concurrent import Future
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from coterie.server.rooms.frames import from_wire
-from coterie.server.rooms.incoming import BrokenWire, Incoming, MessageTooLarge
 
 #: Bytes that may wait for a connection to read them before nothing more is offered to it. One message may be larger.
 MAX_WAITING: Final = 4 * 1024 * 1024
 
-#: The same for what may not be left out, counted from the moment at which anything began to wait.
-MAX_ANSWERS_WAITING: Final = 1024 * 1024
+#: The same for what may not be left out, counted from the moment at which anything began to wait. All that a room
+#: knows of who is there has to fit.
+MAX_ANSWERS_WAITING: Final = 3 * 1024 * 1024
 
 #: Seconds in which a connection for which something waits has to read some of it.
 PATIENCE: Final = 60.0
 
-#: Bytes that are handed to tornado or asked of it at a time. So reading slowly can be told from not reading.
+#: Seconds in which a connection has to send something, be it the answer to a ping, or to read some of what waits.
+SILENCE: Final = 90.0
+
+#: Bytes that are handed to tornado at a time. So reading slowly can be told from not reading.
 _PIECE: Final = 256 * 1024
 
-#: For how long one connection is listened to before it is the others' turn, in seconds.
-_TURN: Final = 0.005
-
-#: The status of a WebSocket that is closed because of a message's size (RFC 6455, section 7.4.1).
-_TOO_LARGE: Final = 1009
-
-_RECEIVING: Final = ("client_terminated", "_receive_frame_loop", "_handle_message", "_abort")
+#: For ``SO_LINGER``: what the network has not taken when a socket is closed is dropped.
+_DROP: Final = pack("ii", 1, 0)
 
 
 class Stream:
     """What a room sends to one open WebSocket; an ``Outlet``.
 
     *on_drained* is called each time that all that had to wait has left; *on_stuck* when the connection does not read
-    what it must.
+    what it must, or seems to be dead: a connection can die without anybody being told, and jupyter_server has tornado
+    send pings but wait for no answer.
     """
+
+    # What is written here goes past ``WebSocketHandler.write_message``, and so past what the gate puts around it to
+    # silence connections whose access has ended. What stands there for rooms is ``RoomHandler.end``, which calls
+    # ``stop`` and ``end`` here.
 
     def __init__(self, handler: WebSocketHandler, on_drained: Callable[[], None], on_stuck: Callable[[], None]) -> None:
         self._handler = handler
+        self._connection = handler.ws_connection
         self._plain = plain_stream(handler)
         self._on_drained = on_drained
         self._on_stuck = on_stuck
@@ -62,6 +66,9 @@ class Stream:
         self._answers_waiting = 0  # bytes, what has left meanwhile included
         self._has_moved = False
         self._patience: asyncio.TimerHandle | None = None
+        self._alive_at = monotonic()
+        self._arrived = 0  # bytes of a message that has not come whole
+        self._listening = asyncio.get_running_loop().call_later(SILENCE / 3, self._listen)
         self._is_over = False
         self._is_clear = self._plain is not None  # nothing of ours waits, and the socket may be written to
         if self._plain is not None:
@@ -79,7 +86,7 @@ class Stream:
 
     def offer(self, wire: bytes) -> bool:
         # This is run for every update and everybody who reads it.
-        if self._is_clear and not self._buffer._size:
+        if self._is_clear and not self._buffer._size and not self._is_closing:
             try:
                 sent = self._socket_send(wire)
             except OSError:
@@ -102,17 +109,34 @@ class Stream:
         elif not self._is_over:
             self._on_stuck()
 
+    def heard(self) -> None:
+        """Something has come."""
+        self._alive_at = monotonic()
+
+    def end(self, status: int, reason: str) -> None:
+        """Close the connection. Nothing is sent any more, nor what waits: where anything does, the connection is cut
+        off without a word, because a close frame has no place within a frame that is half sent. Where nothing waits,
+        *status* and *reason* are sent; what the network has taken before that may still arrive."""
+        self.stop()
+        stream = getattr(self._handler.ws_connection, "stream", None)
+        if isinstance(stream, IOStream) and not stream.closed() and stream.writing():
+            if isinstance(stream.socket, socket):
+                stream.socket.setsockopt(SOL_SOCKET, SO_LINGER, _DROP)
+            stream.close()
+        self._handler.close(status, reason)
+
     def stop(self) -> None:
         """Nothing is sent any more. What waits with tornado is tornado's to send or to drop."""
         self._is_over = True
         self._is_clear = False
+        self._listening.cancel()
         if self._patience is not None:
             self._patience.cancel()
             self._patience = None
 
     def _wait(self, wire: bytes, start: int = 0) -> None:
         """Leave *wire* to tornado, from *start* on."""
-        if self._is_over:
+        if self._is_over or self._is_closing:
             return
         try:
             if self._plain is None:
@@ -135,8 +159,10 @@ class Stream:
         def left(outcome: Future[None]) -> None:
             self._waiting -= size
             self._has_moved = True
-            if not outcome.cancelled() and outcome.exception() is None and not self._waiting and not self._is_over:
-                self._drained()
+            if not outcome.cancelled() and outcome.exception() is None and not self._is_over:
+                self._alive_at = monotonic()
+                if not self._waiting:
+                    self._drained()
 
         written.add_done_callback(left)
 
@@ -156,37 +182,21 @@ class Stream:
         self._has_moved = False
         self._patience = asyncio.get_running_loop().call_later(PATIENCE, self._look)
 
+    def _listen(self) -> None:
+        # A large message is one wire frame, which no answer to a ping can cut into: it may take longer to arrive.
+        arrived = self._plain._read_buffer_size if self._plain is not None else 0
+        if arrived != self._arrived:
+            self._arrived = arrived
+            self._alive_at = monotonic()
+        if monotonic() - self._alive_at >= SILENCE:
+            self._on_stuck()
+        if not self._is_over:
+            self._listening = asyncio.get_running_loop().call_later(SILENCE / 3, self._listen)
 
-def take_over_receiving(handler: WebSocketHandler, max_size: Callable[[], int]) -> None:
-    """Read what comes to *handler*, whose WebSocket is being opened, without tornado. *max_size* answers the largest
-    message that is read now, in bytes. What a message is worth stays tornado's to say, and the handler's."""
-    connection: Any = handler.ws_connection
-    if plain_stream(handler) is not None and all(hasattr(connection, name) for name in _RECEIVING):
-        connection._receive_frame_loop = lambda: _receive(handler, connection, max_size)
-
-
-async def _receive(handler: WebSocketHandler, connection: Any, max_size: Callable[[], int]) -> None:
-    incoming = Incoming(max_size)
-    spent = 0.0  # seconds since it was the others' turn, for certain
-    try:
-        while not connection.client_terminated:
-            data = await connection.stream.read_bytes(_PIECE, partial=True)
-            began = monotonic()
-            for opcode, payload in incoming.feed(data):
-                handled = connection._handle_message(opcode, payload)
-                if handled is not None:
-                    await handled
-                if spent + monotonic() - began > _TURN:
-                    await asyncio.sleep(0)
-                    spent, began = 0.0, monotonic()
-            spent += monotonic() - began
-    except MessageTooLarge:
-        connection.close(_TOO_LARGE, "message too big")
-        connection._abort()
-    except (BrokenWire, StreamClosedError):
-        connection._abort()
-    finally:
-        handler.on_ws_connection_close(connection.close_code, connection.close_reason)
+    @property
+    def _is_closing(self) -> bool:
+        """Whether tornado has sent a close frame, after which nothing may come."""
+        return self._connection is not None and self._connection.server_terminated
 
 
 def plain_stream(handler: WebSocketHandler) -> IOStream | None:
@@ -194,5 +204,7 @@ def plain_stream(handler: WebSocketHandler) -> IOStream | None:
     this module thinks. None for TLS and for whatever else there may come to be."""
     stream = getattr(handler.ws_connection, "stream", None)
     if type(stream) is not IOStream or not isinstance(stream.socket, socket):
+        return None
+    if not isinstance(getattr(stream, "_read_buffer_size", None), int):
         return None
     return stream if isinstance(getattr(getattr(stream, "_write_buffer", None), "_size", None), int) else None
