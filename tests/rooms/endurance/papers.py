@@ -141,6 +141,7 @@ class NotebookPaper:
             elif spans:
                 start, end = spans[at // 7 % len(spans)]
                 ledger.take(cell["source"][start:end])
+                ledger.change(cell["id"], tokens.within(_texts(cell)))
                 cell["source"] = cell["source"][:start] + cell["source"][end:]
         if word is not None:
             self._put(cells, at // 5, word, ledger)
@@ -177,11 +178,13 @@ class NotebookPaper:
         cell = cells[at % len(cells)] if cells else None
         match at // 11 % 3:
             case 0 if cell is not None:
+                ledger.change(cell["id"], tokens.within(_texts(cell)))
                 seams = tokens.seams(cell["source"])
                 seam = seams[at // 7 % len(seams)]
                 cell["source"] = cell["source"][:seam] + word + cell["source"][seam:]
                 ledger.add(word, "from outside into a cell", cell["id"])
             case 1 if cell is not None and "outputs" in cell:
+                ledger.change(cell["id"], tokens.within(_texts(cell)))
                 cell["outputs"].append({"name": "stdout", "output_type": "stream", "text": word})
                 ledger.add(word, "from outside as an output", cell["id"])
             case _:

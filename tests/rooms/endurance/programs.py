@@ -238,11 +238,11 @@ class Run:
 
     async def _edit(self, seat: _Seat, step: Edit) -> None:
         for number in range(step.times):
-            before = set(self.ledger.put) | self.ledger.taken
+            put, taken = set(self.ledger.put), set(self.ledger.taken)
             who = f"{seat.page.person}, {'connected' if seat.page.is_connected else 'alone'}"
             word = next(self._words)
             self.paper.edit(seat.page.document, step.deed, step.at + number, word, self.ledger, who)
-            seat.unanswered |= (set(self.ledger.put) | self.ledger.taken) - before
+            seat.unanswered |= (set(self.ledger.put) - put) | (self.ledger.taken - taken)
             await asyncio.sleep(0)
 
     async def _leave(self, seat: _Seat, number: int, *, at_once: bool) -> None:

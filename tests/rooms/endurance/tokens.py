@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Final
@@ -55,6 +55,9 @@ class Ledger:
     holders: dict[str, tuple[str, ...]] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)  # tokens and holders that were deleted on purpose
     uncertain: set[str] = field(default_factory=set)  # of which nobody can know whether it arrived
+    changed: dict[str, set[str]] = field(
+        default_factory=dict
+    )  # holders changed from outside, and what was in them then
 
     def add(self, token: str, what: str, *holders: str) -> None:
         self.put[bare(token)] = what
@@ -65,6 +68,10 @@ class Ledger:
 
     def doubt(self, *things: str) -> None:
         self.uncertain.update(bare(thing) for thing in things)
+
+    def change(self, holder: str, words: Iterable[str]) -> None:
+        """Another program has changed *holder*. If people took it out, it is put in anew as it is in the file."""
+        self.changed.setdefault(holder, set()).update(words)
 
     def faults(self, text: str) -> list[str]:
         """What is wrong with *text*, which holds all that the document does."""
@@ -78,6 +85,9 @@ class Ledger:
                 continue
             if not gone and token not in found:
                 faults.append(f"missing: {token} ({what})")
-            elif token in self.taken and token in found:
+            elif token in self.taken and token in found and not self._was_put_in_anew(token):
                 faults.append(f"back again: {token} ({what})")
         return faults
+
+    def _was_put_in_anew(self, token: str) -> bool:
+        return any(holder in self.taken and token in words for holder, words in self.changed.items())
