@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -107,3 +108,48 @@ async def test_journals_that_another_server_has_are_waited_for(server: Server, m
     await alice.synchronise()
 
     assert "start\n" == alice.text
+
+
+@pytest.mark.parametrize("link", [Path.symlink_to, Path.hardlink_to])
+async def test_a_file_that_is_open_by_one_name_is_not_opened_by_another(server: Server, link: Any) -> None:
+    (server.root / "a.txt").write_text("start\n")
+    link(server.root / "b.txt", server.root / "a.txt")
+    alice = await server.open("a.txt")
+    session = await server.session("b.txt", "bob", "editor")
+    bob = await server.connect(f"text:file:{session['fileId']}?sessionId={session['sessionId']}", "bob")
+    code, reason = await bob.closed()
+
+    assert (1003, "open-elsewhere") == (code, json.loads(reason)["code"])
+
+    await alice.close()
+
+
+async def test_a_server_that_stops_sends_everybody_away_before_it_saves(server: Server) -> None:
+    (server.root / "a.txt").write_text("start\n")
+    alice = await server.open("a.txt")
+    alice.type("last ")
+    await alice.synchronise()
+    await server.rooms.close()
+
+    assert 1001 == (await alice.closed())[0]
+    assert "last start\n" == (server.root / "a.txt").read_text()
+
+    session = await server.session("a.txt", "bob", "editor")
+    bob = await server.connect(f"text:file:{session['fileId']}?sessionId={session['sessionId']}", "bob")
+    assert 1001 == (await bob.closed())[0]
+
+
+async def test_one_failure_beside_the_rooms_does_not_end_what_goes_on(server: Server, monkeypatch: Any) -> None:
+    (server.root / "a.txt").write_text("start\n")
+    alice = await server.open("a.txt")
+    failures = []
+
+    def fail(*_: Any) -> None:
+        failures.append(None)
+        raise RuntimeError("the database is locked")
+
+    with monkeypatch.context() as context:
+        context.setattr("coterie.server.rooms.registry._stamps", fail)
+        await eventually(lambda: failures)
+    (server.root / "a.txt").write_text("start\nfrom outside\n")
+    await eventually(lambda: "from outside" in alice.text)

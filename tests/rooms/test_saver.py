@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import logging
 import os
@@ -382,3 +383,72 @@ async def test_everybody_who_asks_for_a_save_is_answered_once_it_is_done_however
     assert "alpha\n499\n" == path.read_text()
     assert before != path.stat().st_ino
     assert 1 == sum(record.kind is RecordKind.SAVED for record in records(desk.journal_path)) - 1
+
+
+def _full_disk(*_: Any) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+async def test_what_is_held_back_is_not_taken_for_saved_and_is_saved_once_it_is_kept(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = desk.folder / "a.txt"
+    path.write_text("alpha\n")
+    await desk.open("a.txt")
+    with monkeypatch.context() as context:
+        context.setattr(desk.journal, "append", _full_disk)
+        desk.write("alpha\nmine\n")
+
+        assert not await desk.saver.save()
+        assert not desk.saver.is_clean
+        assert {"not-kept", "not-saved"} == {problem.word for problem in desk.problems.now()}
+
+    assert await desk.saver.save()
+    assert ("alpha\nmine\n", ()) == (path.read_text(), desk.problems.now())
+
+
+async def test_changes_from_outside_wait_while_anything_is_held_back_and_come_once(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = desk.folder / "a.txt"
+    path.write_text("alpha\n")
+    await desk.open("a.txt")
+    with monkeypatch.context() as context:
+        context.setattr(desk.journal, "append", _full_disk)
+        desk.write("alpha\nmine\n")
+        for line in ("FIRST\n", "SECOND\n"):
+            path.write_text(line + path.read_text())
+            await desk.saver.look()
+    await eventually_settled(desk)
+
+    assert await desk.saver.save()
+    assert "SECOND\nFIRST\nalpha\nmine\n" == desk.content == path.read_text()
+
+
+async def test_a_file_that_only_others_change_does_not_make_the_journal_grow_ever_faster(desk: Desk) -> None:
+    path = desk.folder / "a.txt"
+    path.write_text("")
+    await desk.open("a.txt")
+    sizes = []
+    for number in range(12):
+        path.write_text(f"{number}\n" * 5)
+        os.utime(path, (1, number))  # long ago: nobody is writing it
+        before = desk.journal.size
+        await eventually_settled(desk)
+        sizes.append(desk.journal.size - before)
+
+    assert sizes[-1] <= sizes[2] + 16
+    assert desk.saver.is_clean
+
+
+async def test_another_file_that_has_the_same_inode_is_not_taken_for_the_one_that_is_gone(desk: Desk) -> None:
+    path, other = desk.folder / "a.txt", desk.folder / "b.txt"
+    path.write_text("alpha\n")
+    await desk.open("a.txt")
+    desk.write("alpha\nunsaved\n")
+    path.rename(other)  # what ext4 does with an inode that has just become free, on every file system
+    other.write_text("quite another file\n")
+
+    assert [True, False] == [await desk.saver.look(), await desk.saver.look()]
+    assert not await desk.saver.save()
+    assert "quite another file\n" == other.read_text()

@@ -56,6 +56,7 @@ class OpenDocument:
         self._log = log
         self._empty_since: float | None = None
         self._compact_at = 0
+        self._is_compacting = False  # two at once would each count on the journal as it was
         self._withheld_at = ""  # the path under which that was said
         self._asked_to_save: list[Callable[[bool], None]] = []
         self._answering: asyncio.Task[None] | None = None
@@ -68,10 +69,22 @@ class OpenDocument:
             on_withheld=self._withheld,
             log=log,
         )
-        self.saver = Saver(str(name), self.room.live, journal, recorder, worker, whereabouts, opened, problems, log)
+        self.saver = Saver(
+            str(name),
+            self.room.live,
+            journal,
+            recorder,
+            worker,
+            whereabouts,
+            opened,
+            self._keep_up,
+            problems,
+            log,
+        )
         self._whereabouts = whereabouts
         self.room.live.set_path(whereabouts.path)
         self._closing: asyncio.Task[None] | None = None
+        self.looking: asyncio.Task[None] | None = None  # the last look at the file, which may still be under way
         self._saving = asyncio.create_task(self.saver.run())
 
     def may_be_given_up_for(self, access: Access) -> bool:
@@ -80,7 +93,7 @@ class OpenDocument:
         Never while anything is unsaved or an editor is in. A Viewer gives way to an editor; for a Viewer nobody does,
         and nothing that an editor who has lost their connection may come back to.
         """
-        if not self._is_at_rest or self.room.is_open_to_editors:
+        if not self._is_at_rest or self.room.is_open_to_editors or self.room.live.is_lent:
             return False
         return access.allows(Role.EDITOR) or (self.room.is_empty and not self.room.had_editors)
 
@@ -103,8 +116,7 @@ class OpenDocument:
 
     def retry(self) -> None:
         """Try again to journal what could not be."""
-        if self.room.is_withholding and self.room.retry():
-            self._problems.clear(self._withheld_at, NOT_KEPT)
+        self._keep_up()
 
     async def sync(self) -> None:
         """Take what the journal has to the disk."""
@@ -115,16 +127,22 @@ class OpenDocument:
 
     async def compact(self) -> None:
         """Let go of what the journal need not keep, once it has grown enough for the work to be worth it."""
-        if self._journal.size < self._compact_at:
+        if self._journal.size < self._compact_at or self._is_compacting:
             return
+        self._is_compacting = True
         keep = Keep(days=self._settings.keep_days, bytes=self._settings.keep_bytes)
         try:
             compacted = await self._worker.compact(self._journal.path, self._journal.size, keep)
             if compacted is not None:
                 async with self.saver.step:  # which count on the size of the journal to mean one place in it
-                    self._journal.replace(compacted.path, compacted.upto)
-        except (OSError, DamagedJournal, WorkerError) as error:
+                    if self._closing is None:
+                        self._journal.replace(compacted.path, compacted.upto)
+                    else:
+                        compacted.path.unlink()
+        except (OSError, DamagedJournal, WorkerError, RuntimeError) as error:
             self._log.warning("a journal could not be compacted", exc_info=error)
+        finally:
+            self._is_compacting = False
         self._compact_at = max(COMPACT_FROM, 2 * self._journal.size)
 
     async def close(self, *, save: bool = True) -> None:
@@ -143,13 +161,23 @@ class OpenDocument:
         self.saver.close()
         self._problems.clear(self._withheld_at, NOT_KEPT)
         await self.sync()
-        self.room.close()
-        self._journal.close()
-        await self._worker.forget(str(self.name))
+        async with self.saver.step:
+            self.room.close()
+            self._journal.close()
+        try:
+            await self._worker.forget(str(self.name))
+        except (OSError, WorkerError, RuntimeError) as error:
+            self._log.warning("a worker could not let go of a document", exc_info=error)
 
     @property
     def _is_at_rest(self) -> bool:
         return self.saver.is_clean and not self.room.is_withholding
+
+    def _keep_up(self) -> bool:
+        if self.room.is_withholding and self.room.retry():
+            self._problems.clear(self._withheld_at, NOT_KEPT)
+            self.saver.changed()
+        return not self.room.is_withholding
 
     def _changed(self) -> None:
         self.saver.changed()

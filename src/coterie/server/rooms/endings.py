@@ -17,8 +17,10 @@ UNREADABLE = CloseCode(4400, "unreadable", "The file cannot be read as this kind
 NOT_FOUND = CloseCode(4404, "not-found", "The file could not be found.")
 LOAD_FAILED = CloseCode(4500, "load-failed", "The file could not be loaded.")
 DELETED = CloseCode(ROOM_ENDED, "deleted", "The file was deleted.")
+OPEN_ELSEWHERE = CloseCode(ROOM_ENDED, "open-elsewhere", "It is open by another name.")
 OPEN_OTHERWISE = CloseCode(ROOM_ENDED, "open-otherwise", "It is open in another editor.")
 NOT_KEPT = CloseCode(4503, "not-kept", "Edits cannot be kept now. Yours stay in this page and are sent again.")
+STOPPING = CloseCode(1001, "stopping", "The server is being stopped.")
 TOO_DEEP = CloseCode(ROOM_ENDED, "too-deep", "It is nested too deeply.")
 STALE_SESSION = CloseCode(ROOM_ENDED, "stale-session", "The document was loaded anew. Reload the page.")
 

@@ -13,11 +13,6 @@ class Recorder:
         self._journal = journal
         self._base: Mark | None = None
 
-    @property
-    def has_taken(self) -> bool:
-        """Whether an edit from the file is announced and not yet in the journal."""
-        return self._base is not None
-
     def take(self, base: Mark) -> None:
         """The next edit by OUTSIDE is the file's difference from *base*, whose digest is the file's."""
         self._base = base
@@ -36,11 +31,19 @@ class Recorder:
         else:
             self._journal.append((RecordKind.EDIT, person, update))
 
+    def drop(self) -> None:
+        """The announced edit does not come."""
+        self._base = None
+
     def agree(self) -> None:
         """The file turned out to hold nothing that the document lacks: note its digest alone."""
         if self._base is not None:
             self.note(RecordKind.AGREED, self._base)
             self._base = None
+
+    def agree_wholly(self, digest: bytes) -> None:
+        """The file of this digest holds all that the document does now."""
+        self.note(RecordKind.AGREED, Mark(self._journal.next - 1, (), digest))
 
     def note(self, kind: RecordKind, mark: Mark) -> None:
         """Add a mark."""

@@ -22,7 +22,16 @@ from tornado.web import HTTPError
 
 from coterie.server.rooms.connection import Connection
 from coterie.server.rooms.document import OpenDocument
-from coterie.server.rooms.endings import DELETED, LOAD_FAILED, NOT_FOUND, OPEN_OTHERWISE, STALE_SESSION, UNREADABLE
+from coterie.server.rooms.endings import (
+    DELETED,
+    LOAD_FAILED,
+    NOT_FOUND,
+    OPEN_ELSEWHERE,
+    OPEN_OTHERWISE,
+    STALE_SESSION,
+    STOPPING,
+    UNREADABLE,
+)
 from coterie.server.rooms.journal.folder import JournalFolder, JournalsInUse
 from coterie.server.rooms.journal.journal import Journal
 from coterie.server.rooms.journal.versions import Version
@@ -69,8 +78,10 @@ class Rooms:
         self._journals = JournalFolder(settings.journal_folder)
         self._lives: dict[DocumentName, str] = {}  # of journals that are yet to be made
         self._open: dict[str, OpenDocument] = {}  # by file id: a file has one document
+        self._being_opened: set[tuple[int, int]] = set()  # devices and inodes
         self._in_use: set[Path] = set()  # journals of open documents, and of those that are being opened
         self._opening: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # one load per file at a time
+        self._is_closing = False
         self._tasks: list[asyncio.Task[None]] = []
         self._workers: asyncio.Task[Workers] | None = None
 
@@ -113,6 +124,8 @@ class Rooms:
                 document = await self._load(name)
             if document.life != session_id:  # the journal was found damaged just now, and begun anew
                 raise CannotJoin(STALE_SESSION)
+            if self._is_closing:
+                raise CannotJoin(STOPPING)
             # From here to the join nothing else runs, so the document cannot be given up in between.
             if is_wanted():
                 document.room.join(connection)
@@ -158,17 +171,30 @@ class Rooms:
         tries again.
         """
         if not self._tasks:
-            for keep_going in (self._look_at_files, self._write_through, self._compact, self._clean_up):
-                self._tasks.append(asyncio.create_task(keep_going()))
+            for step, every in (
+                (self._look_at_files, LOOK_EVERY),
+                (self._write_through, self._settings.sync_seconds),
+                (self._compact, COMPACT_EVERY),
+                (self._clean_up, _DAY),
+            ):
+                self._tasks.append(asyncio.create_task(self._keep_going(step, every)))
         if self._workers is None or (self._workers.done() and self._workers.exception() is not None):
             self._workers = asyncio.create_task(self._claim_journals())
         return self._workers
 
     async def close(self) -> None:
-        """Save every document and end all tasks."""
-        for task in self._tasks:
+        """Save every document and end all tasks. Everybody is out first: what they type from here on stays with them
+        until there is a server again."""
+        self._is_closing = True
+        for document in self._open.values():
+            document.room.dismiss(STOPPING)
+        looks = [document.looking for document in self._open.values() if document.looking is not None]
+        for task in (*self._tasks, *looks):
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, *looks, return_exceptions=True)
+        for lock in tuple(self._opening.values()):
+            async with lock:  # documents that were being opened, or closed
+                pass
         await asyncio.gather(*(self._close(document) for document in tuple(self._open.values())))
         if self._workers is not None:
             self._workers.cancel()
@@ -198,6 +224,8 @@ class Rooms:
         return document
 
     async def _load(self, name: DocumentName) -> OpenDocument:
+        if self._is_closing:
+            raise CannotJoin(STOPPING)
         journal = self._journals.path_of(name)
         self._in_use.add(journal)
         try:
@@ -240,6 +268,23 @@ class Rooms:
         model = await ensure_async(self.contents.get(whereabouts.path, content=False))
         if model["type"] == "directory":
             raise Unreadable
+        files = [each.file for each in self._open.values()]
+        found, *others = await asyncio.to_thread(_stamps, [whereabouts.file, *files])
+        if found is None:
+            raise Gone
+        inode = _inode(found)
+        if inode in self._being_opened or any(other is not None and inode == _inode(other) for other in others):
+            raise CannotJoin(OPEN_ELSEWHERE)  # by a link: two rooms would save over each other
+        self._being_opened.add(inode)
+        try:
+            opened = await self._bring_together(name, whereabouts, journal_path, model["size"] or 0, workers)
+        finally:
+            self._being_opened.discard(inode)
+        return opened
+
+    async def _bring_together(
+        self, name: DocumentName, whereabouts: Whereabouts, journal_path: Path, size: int, workers: Workers
+    ) -> OpenDocument:
         source = Source(
             key=str(name),
             file=whereabouts.file,
@@ -248,7 +293,7 @@ class Rooms:
             journal=journal_path,
             life=self.session_id(name),
         )
-        worker = workers.for_size(model["size"] or 0)
+        worker = workers.for_size(size)
         opened = await _patiently(lambda: worker.open_document(source))
         self._lives.pop(name, None)
         journal = Journal.open(journal_path, size=opened.size, next=opened.next)
@@ -258,28 +303,47 @@ class Rooms:
         return OpenDocument(name, whereabouts, opened, journal, worker, self._settings, self.problems, self._log)
 
     async def _close(self, document: OpenDocument, *, save: bool = True) -> None:
-        await document.close(save=save)
+        try:
+            await document.close(save=save)
+        except Exception:  # noqa: BLE001  a document that is half closed must not be found and joined
+            self._log.exception("could not close a document as it should be")
         if self._is_open(document):
             del self._open[document.name.file_id]
             self._in_use.discard(self._journals.path_of(document.name))
 
-    async def _look_at_files(self) -> None:
+    async def _keep_going(self, step: Callable[[], Awaitable[None]], every: float) -> None:
+        """Take a step every so many seconds, whatever became of the last."""
         while True:
-            await asyncio.sleep(LOOK_EVERY)
-            documents = tuple(self._open.values())
-            files = [document.file for document in documents]
-            stamps = await asyncio.to_thread(_stamps, files)
-            await asyncio.gather(*map(self._look_at, documents, files, stamps))
+            try:
+                await step()
+            except Exception:  # noqa: BLE001  one failure must not end it for every document
+                self._log.exception("what goes on beside the rooms has failed, and goes on")
+            await asyncio.sleep(every)
+
+    async def _look_at_files(self) -> None:
+        documents = tuple(self._open.values())
+        files = [document.file for document in documents]
+        stamps = await asyncio.to_thread(_stamps, files)
+        for document, file, stamp in zip(documents, files, stamps, strict=True):
+            # One whose file or worker does not answer keeps nobody else's waiting.
+            if document.looking is None or document.looking.done():
+                document.looking = asyncio.create_task(self._look_at(document, file, stamp))
 
     async def _look_at(self, document: OpenDocument, file: Path | None, stamp: Stamp | None) -> None:
-        document.retry()
-        if document.saver.needs_look(file, stamp) and not await document.saver.look():
-            await self._end_deleted(document)
-        elif document.may_be_forgotten():
-            async with self._lock(document.name):
-                if document.may_be_forgotten() and self._is_open(document):
-                    await document.compact()
-                    await self._close(document)
+        try:
+            document.retry()
+            if document.saver.needs_look(file, stamp) and not await document.saver.look():
+                await self._end_deleted(document)
+            elif document.may_be_forgotten():
+                await self._forget(document)
+        except Exception:  # noqa: BLE001  looked at again in a second
+            self._log.exception("could not look at a document's file")
+
+    async def _forget(self, document: OpenDocument) -> None:
+        async with self._lock(document.name):
+            if document.may_be_forgotten() and self._is_open(document):
+                await document.compact()
+                await self._close(document)
 
     async def _end_deleted(self, document: OpenDocument) -> None:
         async with self._lock(document.name):
@@ -292,25 +356,18 @@ class Rooms:
 
     async def _write_through(self) -> None:
         """Take the journals to the disk: what the system only remembers, a power loss takes away."""
-        while True:
-            await asyncio.sleep(self._settings.sync_seconds)
-            for document in tuple(self._open.values()):
-                await document.sync()
+        for document in tuple(self._open.values()):
+            await document.sync()
 
     async def _compact(self) -> None:
-        while True:
-            await asyncio.sleep(COMPACT_EVERY)
-            for document in tuple(self._open.values()):
-                async with self._lock(document.name):
-                    if self._is_open(document):
-                        await document.compact()
+        for document in tuple(self._open.values()):
+            if self._is_open(document):
+                await document.compact()
 
     async def _clean_up(self) -> None:
-        while True:
-            with suppress(OSError, JournalsInUse):
-                await asyncio.shield(self.start())
-                await asyncio.to_thread(self._journals.forget_old, self._settings.keep_days, self._in_use)
-            await asyncio.sleep(_DAY)
+        with suppress(OSError, JournalsInUse):
+            await asyncio.shield(self.start())
+            await asyncio.to_thread(self._journals.forget_old, self._settings.keep_days, self._in_use)
 
 
 async def _patiently(open_document: Callable[[], Awaitable[Opened]]) -> Opened:
@@ -321,6 +378,11 @@ async def _patiently(open_document: Callable[[], Awaitable[Opened]]) -> Opened:
         except NotSettled:
             await asyncio.sleep(SETTLE_LOOK)
     return await open_document()
+
+
+def _inode(stamp: Stamp) -> tuple[int, int]:
+    """Device and inode: which file it is, by whatever name."""
+    return stamp[:2]
 
 
 def _stamps(files: list[Path | None]) -> list[Stamp | None]:

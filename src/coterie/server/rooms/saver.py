@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -58,8 +59,16 @@ _REASONS = {
 _NEVER: Final = -1
 
 
+class _NotKept(Exception):
+    """There are edits that the journal does not have yet."""
+
+
 class Saver:
-    """Saves one document. Never writes over a change of the file that the document has not taken in."""
+    """Saves one document. Never writes over a change of the file that the document has not taken in.
+
+    *keep_up* brings the journal up to the document, and answers whether it is: the worker knows the journal alone, so
+    nothing is saved or compared while the two differ.
+    """
 
     def __init__(
         self,
@@ -70,10 +79,12 @@ class Saver:
         worker: Worker,
         whereabouts: Whereabouts,
         opened: Opened,
+        keep_up: Callable[[], bool],
         problems: Problems,
         log: logging.Logger,
     ) -> None:
         self._key = key
+        self._keep_up = keep_up
         self._live = live
         self._journal = journal
         self._recorder = recorder
@@ -83,9 +94,10 @@ class Saver:
         self._log = log
         self._path = whereabouts.path
         self._known_file = whereabouts.file
-        self._stamp: Stamp | None = opened.stamp
+        self._stamp: Stamp = opened.stamp
         self._saved_revision = live.revision if opened.is_saved else _NEVER
         self._missed = 0
+        self._must_compare = False  # the worker has found something that the file's stamp does not tell
         self._is_failing = False
         self._due = asyncio.Event()
         self._stop = asyncio.Event()
@@ -143,8 +155,7 @@ class Saver:
             except Exception as error:  # noqa: BLE001
                 self._failed(error)
                 return False
-            self._problems.clear(self._path, NOT_SAVED)
-            self._is_failing = False
+            self._recovered()
             return True
 
     async def look(self) -> bool:
@@ -158,10 +169,12 @@ class Saver:
             except Gone:
                 self._missed += 1
                 return self._missed < MISSED_LOOKS
-            except NotSettled:
+            except (NotSettled, _NotKept):
                 return True
             except Exception as error:  # noqa: BLE001  as in save(); looked at again in a second
                 self._failed(error)
+            else:
+                self._recovered()
             return True
 
     async def restore(self, sequence: int, person: str) -> None:
@@ -174,8 +187,10 @@ class Saver:
     async def _save(self) -> None:
         """Also wait for whoever is writing the file at this moment, though not for ever."""
         for _ in range(round(SETTLE_WITHIN / SETTLE_LOOK)):
-            with suppress(NotSettled):
+            try:
                 return await self._save_now()
+            except NotSettled:
+                self._must_compare = True
             await asyncio.sleep(SETTLE_LOOK)
         return await self._save_now()
 
@@ -184,7 +199,12 @@ class Saver:
         if not self.is_clean:
             await self._write()
 
+    def _check_is_kept(self) -> None:
+        if not self._keep_up() or self._live.is_changing:
+            raise _NotKept
+
     async def _write(self) -> None:
+        self._check_is_kept()
         revision = self._live.revision
         draft = await self._worker.prepare(self._key, self._journal.size)
         mark = Mark(draft.through, (), draft.digest)
@@ -216,16 +236,20 @@ class Saver:
     async def _take_outside(self) -> None:
         """Raises Gone, NotSettled."""
         stamp = await self._find()
-        if stamp == self._stamp:
+        if stamp == self._stamp and not self._must_compare:
             return
+        self._check_is_kept()
         outside = await self._worker.take_outside(self._key, self._journal.size)
+        self._must_compare = False
         if outside is None:
             self._stamp = stamp
             return
+        self._check_is_kept()  # else its mark would name another edit; the file is compared again
         was_clean = self.is_clean
-        self._stamp = outside.stamp
         self._merge(outside)
-        if was_clean and outside.kept is None and outside.is_in_file:
+        self._stamp = outside.stamp
+        if was_clean and outside.kept is None and outside.is_in_file and self._keep_up():
+            self._recorder.agree_wholly(outside.digest)
             self._saved_revision = self._live.revision
             self._live.set_saved(outside.digest.hex(), is_clean=True)
         self._log.info("took in a change from outside: %s", self._path)
@@ -235,14 +259,15 @@ class Saver:
         try:
             return await asyncio.to_thread(stamp_of, self._whereabouts.file)
         except Gone:
-            if self._stamp is None:
-                raise
-            device, inode, _, _ = self._stamp
+            device, inode, *_ = self._stamp
             found = await self._worker.find_moved(self._whereabouts.root, device, inode, SEARCH)
-            if found is None or not self._whereabouts.follow(found):
+            # Its inode may be another file's by now; only a rename leaves time and size as they were.
+            if found is None or await asyncio.to_thread(stamp_of, found) != self._stamp:
+                raise
+            if not self._whereabouts.follow(found):
                 raise
             self._follow()
-            return await asyncio.to_thread(stamp_of, found)
+            return self._stamp
 
     def _merge(self, outside: Outside) -> None:
         """Take what came from the file into what people have typed since."""
@@ -255,10 +280,18 @@ class Saver:
         if outside.is_in_file:
             self._recorder.take(outside.mark)
         before = self._live.revision
-        if outside.update:
-            self._live.apply(outside.update, OUTSIDE)
+        try:
+            if outside.update:
+                self._live.apply(outside.update, OUTSIDE)
+        except BaseException:
+            self._recorder.drop()
+            raise
         if self._live.revision == before:
             self._recorder.agree()
+
+    def _recovered(self) -> None:
+        self._problems.clear(self._path, NOT_SAVED)
+        self._is_failing = False
 
     def _failed(self, error: Exception) -> None:
         """Say it to everybody, and the first of a row of failures in the log, without what the document holds."""
@@ -279,5 +312,7 @@ def _reason(error: Exception) -> str:
             return "the file may not be written"
         case NotSettled():
             return "another program keeps writing the file"
+        case _NotKept():
+            return "its edits cannot be written down at the moment"
         case _:
             return "an error that the server's log describes"

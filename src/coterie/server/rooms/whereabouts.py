@@ -30,8 +30,11 @@ class Whereabouts:
         return self.root / self.path
 
     def follow(self, file: Path) -> bool:
-        """The file was found elsewhere. Answers whether it could be followed: not to where another document is."""
+        """The file was found elsewhere. Answers whether it could be followed: not into what is hidden, and not to where
+        another document is."""
         path = file.relative_to(self.root).as_posix()
+        if any(part.startswith(".") for part in path.split("/")):
+            return False
         if self._file_ids.get_id(path) is not None:
             return False
         self._file_ids.move(self.path, path)
