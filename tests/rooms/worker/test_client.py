@@ -214,6 +214,30 @@ async def test_calls_that_are_given_up_do_not_confuse_those_after_them(worker: W
     assert len(opened.state) > 1_000_000
 
 
+async def test_an_answer_that_cannot_be_received_is_not_given_to_the_next_call(
+    worker: Worker, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = table.source("a.txt", b"old\n")
+    await worker.start()
+
+    def fail(_: Pipe) -> Any:
+        raise MemoryError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Pipe, "receive", fail)
+        with pytest.raises(MemoryError):
+            await worker.find_moved(table.folder, (0, 0, 0, 0), 10)
+
+    assert (await worker.open_document(source)).is_saved
+
+
+async def test_a_file_that_was_moved_is_found(worker: Worker, table: Table) -> None:
+    opened = await worker.open_document(table.source("a.txt", b"old\n"))
+    (table.folder / "a.txt").rename(table.folder / "b.txt")
+
+    assert table.folder / "b.txt" == await worker.find_moved(table.folder, opened.stamp, 10)
+
+
 async def test_the_process_ends_with_the_server_whatever_it_is_doing(tmp_path: Path) -> None:
     code = """
 import asyncio, sys
@@ -223,7 +247,7 @@ async def main():
     worker = Worker()
     await worker.start()
     print(worker._process._process.pid, flush=True)
-    await worker.find_moved(Path("/proc"), 0, 0, 600)
+    await worker.find_moved(Path("/proc"), (0, 0, 0, 0), 600)
 asyncio.run(main())
 """
     server = await asyncio.create_subprocess_exec(sys.executable, "-c", code, stdout=subprocess.PIPE)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,8 @@ from coterie.server.rooms.journal.reading import outlines
 from coterie.server.rooms.journal.records import OUTSIDE, Mark, RecordKind
 from coterie.server.rooms.worker import placing, process
 from coterie.server.rooms.worker.kinds import kind_of
-from coterie.server.rooms.worker.results import Denied, Gone, NotSettled, Unreadable
+from coterie.server.rooms.worker.mirror import Mirror
+from coterie.server.rooms.worker.results import Denied, Gone, NotSettled, Outside, Unreadable
 from rooms.worker.desk import LIFE, Desk, as_bytes, code, notebook
 
 TEXT = "alpha\nbeta\ngamma\n"
@@ -155,6 +158,80 @@ def test_a_journal_whose_beginning_is_damaged_is_kept_and_another_begun(desk: De
     assert [b"no journal"] == [path.read_bytes() for path in desk.source.journal.parent.glob("*.damaged-*")]
 
 
+@pytest.mark.parametrize("next_life", ["f" * 32, LIFE])
+def test_a_journal_that_lost_something_in_its_middle_goes_on_with_another_life(desk: Desk, next_life: str) -> None:
+    desk.file.write_text(TEXT)
+    desk.open()
+    kept = TEXT + "what was typed before the damage is not doubled\n"
+    desk.type(kept)
+    desk.type(kept + "DAMAGED\n")
+    desk.type(kept + "DAMAGED\ntwo\n")
+    desk.save()
+    desk.crash()
+    damaged = desk.source.journal.read_bytes().replace(b"DAMAGED", b"DAMAGEd")
+    desk.source.journal.write_bytes(damaged)
+    desk.source = replace(desk.source, life=next_life)
+    opened = desk.open()
+
+    assert LIFE != opened.life
+    assert next_life in (opened.life, LIFE)
+    assert kept + "DAMAGED\ntwo\n" == desk.content == desk.file.read_text()
+    assert [damaged] == [path.read_bytes() for path in desk.source.journal.parent.glob("*.damaged-*")]
+    assert [(RecordKind.BASE, OUTSIDE), (RecordKind.SAVED, ""), (RecordKind.EDIT, "ann")] == kinds(desk)[:3]
+    desk.crash()
+    assert (opened.life, ()) == ((again := desk.open()).life, again.remarks)
+
+
+@pytest.mark.parametrize("has_journal", [True, False])
+def test_a_file_on_a_read_only_disk_can_be_opened(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, has_journal: bool
+) -> None:
+    desk.file.write_text(TEXT)
+    if has_journal:
+        desk.open()
+        desk.type(TEXT + "typed\n")
+        desk.crash()
+        desk.file.write_text("outside\n" + TEXT)
+    real = Path.unlink
+
+    def unlink(path: Path, missing_ok: bool = False) -> None:
+        if path.parent == desk.folder:
+            raise OSError(errno.EROFS, "read-only")
+        real(path, missing_ok)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", unlink)
+        desk.open()
+        process.forget(desk.source.key)
+
+    assert ("outside\n" + TEXT + "typed\n" if has_journal else TEXT) == desk.content
+
+
+def test_a_row_of_saves_that_failed_is_not_gone_through_to_its_beginning(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.file.write_text(TEXT)
+    desk.open()
+    for number in range(10):
+        desk.type(TEXT + f"typed {number}\n")
+        draft = desk.prepare()
+        desk.note(RecordKind.SAVING, Mark(draft.through, (), draft.digest))
+    desk.crash()
+    desk.file.write_text("outside\n" + TEXT)
+    asked: list[Mark | None] = []
+    real = Mirror.of_file
+
+    def of_file(mirror: Mirror, found: placing.Found, base: Mark | None) -> Outside:
+        asked.append(base)
+        return real(mirror, found, base)
+
+    monkeypatch.setattr(Mirror, "of_file", of_file)
+    desk.open()
+
+    assert 5 == len(asked)
+    assert "outside\n" + TEXT + "typed 9\n" == desk.content
+
+
 # --- Saves that were cut short ---------------------------------------------------------------------------------------
 
 
@@ -234,6 +311,51 @@ def test_a_save_that_is_cut_short_at_any_step_neither_doubles_nor_loses_anything
         desk.open()
 
 
+@pytest.mark.parametrize("has_links", [True, False])
+@pytest.mark.parametrize("is_server_cut", [True, False])
+def test_what_lies_in_the_files_place_and_beside_it_is_merged_once(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, has_links: bool, is_server_cut: bool
+) -> None:
+    """Where files cannot change places, a save can end between putting a second name to the file and replacing it."""
+
+    def cannot(*_: Any) -> None:
+        raise OSError(placing._CANNOT_EXCHANGE[0], "cannot")
+
+    monkeypatch.setattr(placing, "_exchange", cannot)
+    if not has_links:
+        monkeypatch.setattr(Path, "hardlink_to", cannot)
+    desk.file.write_text(TEXT)
+    desk.open()
+    desk.type(TEXT + "typed\n")
+    draft = desk.prepare()
+    desk.note(RecordKind.SAVING, Mark(draft.through, (), draft.digest))
+    desk.file.write_text("zero\n" + TEXT)
+    real = Path.replace
+
+    def cut(path: Path, target: Path) -> Path:
+        if target == desk.file:
+            raise PowerCut
+        return real(path, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", cut)
+        with pytest.raises(PowerCut):
+            process.commit(desk.source)
+    assert 2 == len(list(desk.folder.glob(".~*")))
+    if is_server_cut:
+        desk.crash()
+        desk.open()
+    else:
+        desk.look()
+    for _ in range(2):
+        assert "zero\n" + TEXT + "typed\n" == desk.content
+        desk.save()
+        assert "zero\n" + TEXT + "typed\n" == desk.file.read_text()
+        assert [] == list(desk.folder.glob(".~*"))
+        desk.crash()
+        desk.open()
+
+
 @pytest.mark.parametrize("records_after", [0, 1, 2])
 def test_a_change_that_a_save_met_is_merged_once_wherever_the_server_ends_after_it(
     desk: Desk, records_after: int
@@ -294,7 +416,7 @@ def test_a_file_changed_once_more_after_a_save_that_was_cut_short_goes_on_from_t
 
 def test_what_a_lost_journal_left_beside_the_file_is_kept_as_a_version(desk: Desk) -> None:
     desk.file.write_text(TEXT)
-    outcast = placing.Place(desk.file).outcast
+    outcast = placing.Place(desk.file, desk.source.key).outcast
     outcast.write_text("of nobody knows when")
 
     assert ["outside-kept"] == words(desk)

@@ -10,13 +10,13 @@ import pytest
 
 from coterie.server.rooms.worker import placing
 from coterie.server.rooms.worker.placing import Place, find_moved
-from coterie.server.rooms.worker.results import Gone, Unreadable
+from coterie.server.rooms.worker.results import Gone, NotSettled, Unreadable
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Place:
     (tmp_path / "a.txt").write_text("old")
-    return Place(tmp_path / "a.txt")
+    return Place(tmp_path / "a.txt", "key")
 
 
 def put(place: Place, data: bytes = b"new") -> bytes:
@@ -73,7 +73,7 @@ def test_what_a_link_points_to_is_written_and_the_link_stays(tmp_path: Path) -> 
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "real.txt").write_text("old")
     (tmp_path / "link.txt").symlink_to("data/real.txt")
-    put(Place(tmp_path / "link.txt"))
+    put(Place(tmp_path / "link.txt", "key"))
 
     assert (tmp_path / "link.txt").is_symlink()
     assert "new" == (tmp_path / "data" / "real.txt").read_text()
@@ -110,7 +110,7 @@ def test_a_draft_replaces_whatever_lies_in_its_place(place: Place, tmp_path: Pat
 
 
 def test_a_file_that_is_not_there_is_not_made(tmp_path: Path) -> None:
-    place = Place(tmp_path / "a.txt")
+    place = Place(tmp_path / "a.txt", "key")
     for act in (place.read, place.stamp, lambda: place.write_draft(b"new")):
         with pytest.raises(Gone):
             act()
@@ -131,27 +131,89 @@ def test_a_folder_in_the_files_place_stays(place: Place) -> None:
 def test_names_of_any_characters_can_be_placed(tmp_path: Path) -> None:
     path = tmp_path / os.fsdecode(b"caf\xe9 \n\xff.txt")
     path.write_text("old")
-    put(Place(path))
+    put(Place(path, "key"))
 
     assert "new" == path.read_text()
 
 
-def test_a_moved_file_is_found_by_its_inode(tmp_path: Path) -> None:
-    file = tmp_path / "a.txt"
-    file.write_text("x")
-    status = file.stat()
+def test_documents_that_share_a_file_do_not_share_a_draft(place: Place) -> None:
+    other = Place(place.file, "other")
+    place.write_draft(b"new")
+    other.write_draft(b"of the other")
+    place.exchange()
+
+    assert (b"new", b"of the other") == (place.file.read_bytes(), other.draft.read_bytes())
+
+
+def test_a_draft_has_no_longer_name_than_an_outcast(place: Place) -> None:
+    assert len(place.draft.name) == len(place.outcast.name)
+
+
+@pytest.mark.parametrize("is_other_there", [True, False])
+def test_only_the_draft_that_was_written_is_put_into_place(place: Place, is_other_there: bool) -> None:
+    place.write_draft(b"new")
+    aside = place.draft.rename(place.file.with_name("aside"))
+    if is_other_there:
+        place.draft.write_bytes(b"not ours")
+    with pytest.raises(NotSettled):
+        place.exchange()
+
+    assert (b"old", b"new") == (place.file.read_bytes(), aside.read_bytes())
+    assert not place.outcast.exists()
+
+
+@pytest.mark.parametrize("number", [errno.EROFS, errno.EACCES, errno.EPERM])
+def test_where_nothing_can_be_removed_it_stays(place: Place, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError(number, "cannot")
+
+    monkeypatch.setattr(Path, "unlink", fail)
+    place.drop_draft()
+    place.drop_outcast()
+
+
+def test_an_outcast_that_cannot_be_removed_for_another_reason_is_no_secret(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EIO, "broken")
+
+    monkeypatch.setattr(Path, "unlink", fail)
+    place.drop_draft()
+    with pytest.raises(OSError, match="broken"):
+        place.drop_outcast()
+
+
+def test_a_moved_file_is_found_by_its_stamp(place: Place, tmp_path: Path) -> None:
+    stamp = place.stamp()
     (tmp_path / "deep" / "er").mkdir(parents=True)
     (tmp_path / "deep" / "loop").symlink_to(tmp_path)
-    file.rename(tmp_path / "deep" / "er" / "b.txt")
+    place.file.rename(tmp_path / "deep" / "er" / "b.txt")
 
-    assert tmp_path / "deep" / "er" / "b.txt" == find_moved(tmp_path, status.st_dev, status.st_ino, 10)
-    assert find_moved(tmp_path, status.st_dev + 1, status.st_ino, 10) is None
-    assert find_moved(tmp_path, status.st_dev, status.st_ino, -1) is None
+    assert tmp_path / "deep" / "er" / "b.txt" == find_moved(tmp_path, stamp, 10)
+    assert find_moved(tmp_path, stamp, -1) is None
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_a_file_of_which_only_part_of_the_stamp_is_the_same_is_another(place: Place, tmp_path: Path, part: int) -> None:
+    device, inode, mtime, size = (value + (number == part) for number, value in enumerate(place.stamp()))
+
+    assert find_moved(tmp_path, (device, inode, mtime, size), 10) is None
+
+
+@pytest.mark.parametrize("hidden", [".b.txt", ".git/b.txt", ".trash/deep/b.txt"])
+def test_what_is_hidden_is_not_taken_for_the_moved_file(place: Place, tmp_path: Path, hidden: str) -> None:
+    stamp = place.stamp()
+    (tmp_path / hidden).parent.mkdir(parents=True, exist_ok=True)
+    place.file.rename(tmp_path / hidden)
+
+    assert find_moved(tmp_path, stamp, 10) is None
 
 
 def test_an_outcast_is_not_taken_for_the_moved_file(place: Place) -> None:
-    status = place.file.stat()
+    stamp = place.stamp()
     place.write_draft(b"new")
     place.exchange()
 
-    assert find_moved(place.file.parent, status.st_dev, status.st_ino, 10) is None
+    assert stamp[1] == place.outcast.stat().st_ino
+    assert find_moved(place.file.parent, stamp, 10) is None

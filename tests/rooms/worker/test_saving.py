@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 from typing import Any
@@ -248,6 +249,31 @@ def test_a_draft_is_committed_once(opened: Desk) -> None:
 
     with pytest.raises(NotSettled):
         process.commit(opened.source)
+
+
+def test_a_draft_that_is_not_the_one_prepared_is_not_committed(opened: Desk) -> None:
+    opened.type(TEXT + "typed\n")
+    opened.prepare()
+    (draft,) = opened.folder.glob(".~*")
+    draft.rename(opened.folder / "aside")
+    draft.write_text("not ours")
+    with pytest.raises(NotSettled):
+        process.commit(opened.source)
+    assert TEXT == opened.file.read_text()
+    opened.save()
+
+    assert TEXT + "typed\n" == opened.file.read_text()
+
+
+def test_a_document_can_be_forgotten_whatever_the_disk_says(opened: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened.type(TEXT + "typed\n")
+    opened.prepare()
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError(errno.EIO, "broken")
+
+    monkeypatch.setattr(Path, "unlink", fail)
+    process.forget(opened.source.key)
 
 
 def test_a_file_that_may_not_be_written_is_denied_and_stays(opened: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

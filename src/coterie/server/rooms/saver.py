@@ -259,12 +259,9 @@ class Saver:
         try:
             return await asyncio.to_thread(stamp_of, self._whereabouts.file)
         except Gone:
-            device, inode, *_ = self._stamp
-            found = await self._worker.find_moved(self._whereabouts.root, device, inode, SEARCH)
             # Its inode may be another file's by now; only a rename leaves time and size as they were.
-            if found is None or await asyncio.to_thread(stamp_of, found) != self._stamp:
-                raise
-            if not self._whereabouts.follow(found):
+            found = await self._worker.find_moved(self._whereabouts.root, self._stamp, SEARCH)
+            if found is None or not self._whereabouts.follow(found):
                 raise
             self._follow()
             return self._stamp

@@ -16,7 +16,7 @@ from typing import Any, Final
 from coterie.server.rooms.journal.compaction import Compacted, Keep
 from coterie.server.rooms.journal.versions import Version
 from coterie.server.rooms.worker.pipe import Pipe
-from coterie.server.rooms.worker.results import Committed, Draft, Opened, Outside, Source, UnknownKey, WorkerDied
+from coterie.server.rooms.worker.results import Committed, Draft, Opened, Outside, Source, Stamp, UnknownKey, WorkerDied
 
 #: A document whose file is larger than this, in bytes, has a worker of its own: others need not wait for it.
 SHARED_UP_TO: Final = 8 * 1024 * 1024
@@ -131,9 +131,9 @@ class Worker:
         compacted: Compacted | None = await self._ask("compact", journal, upto, keep)
         return compacted
 
-    async def find_moved(self, root: Path, device: int, inode: int, seconds: float) -> Path | None:
-        """The file of this device and inode, searched for below *root* for so many seconds."""
-        found: Path | None = await self._ask("find_moved", root, device, inode, seconds)
+    async def find_moved(self, root: Path, stamp: Stamp, seconds: float) -> Path | None:
+        """The file of this stamp, searched for below *root* for so many seconds, but not where it is hidden."""
+        found: Path | None = await self._ask("find_moved", root, stamp, seconds)
         return found
 
     def _source(self, key: str) -> Source:
@@ -216,6 +216,9 @@ class _Process:
         except (EOFError, OSError) as error:
             self.end()
             raise WorkerDied("The process that reads and writes documents has ended unexpectedly.") from error
+        except BaseException:  # no memory for the answer, say: the next call must not be given what is left of it
+            self.end()
+            raise
         if not is_answer:
             raise result
         match result:

@@ -41,7 +41,7 @@ class Mirror:
     def __init__(self, source: Source) -> None:
         self.source = source
         self.kind = kind_of(source.kind)
-        self.place = Place(source.file)
+        self.place = Place(source.file, source.key)
         self.head: Doc[Any] = Doc()
         self.base: Mark | None = None
         #: Marks of saves that were begun after the base, the oldest first: the file may hold any of them.
@@ -78,7 +78,7 @@ class Mirror:
         """The file is at another place now."""
         self.place.drop_draft()
         self.source = source
-        self.place = Place(source.file)
+        self.place = Place(source.file, source.key)
 
     # --- The journal --------------------------------------------------------------------------------------------------
 
@@ -211,7 +211,7 @@ class Mirror:
         """What the file holds that the document does not. Raises Gone, Denied, NotSettled, OSError."""
         found = self.place.read()
         is_known = self.recognise(found)
-        outcast = self.unmerged_outcast()
+        outcast = self.unmerged_outcast(found)
         if is_known and self.base is not None:
             return None if outcast is None else self._of_outcast(outcast, self.base, found.stamp)
         if found.digest == self.kept and outcast is None:
@@ -257,12 +257,15 @@ class Mirror:
         except Unreadable:
             return replace(outside, kept=data)
 
-    def unmerged_outcast(self) -> bytes | None:
-        """What a save took out of the file's place, if it is something that the journal lacks. Raises OSError."""
+    def unmerged_outcast(self, found: Found | None = None) -> bytes | None:
+        """What a save took out of the file's place, if it is something that the journal and the file, as it was
+        *found*, lack. Raises OSError."""
         data = self.place.read_outcast()
         if data is None:
             return None
         known = {mark.digest for mark in (self.base, self._before_save, *self.begun) if mark is not None}
+        if found is not None:  # as a save leaves it that was cut short where files cannot change places
+            known.add(found.digest)
         if self._is_outcast_merged or digest(data) in known:
             self.place.drop_outcast()
             return None

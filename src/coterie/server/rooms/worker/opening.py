@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import time
+from itertools import chain
 from typing import Any, Final
+from uuid import uuid4
 
 from pycrdt import Doc
 
+from coterie.server.rooms.journal.files import CHUNK, put_into_place, write_new
 from coterie.server.rooms.journal.journal import FIRST, Journal, NewRecord
-from coterie.server.rooms.journal.reading import Contents, Repaired, repair
-from coterie.server.rooms.journal.records import OUTSIDE, SERVER, Mark, RecordKind, encode_mark
+from coterie.server.rooms.journal.reading import Contents, Repaired, open_journal, repair
+from coterie.server.rooms.journal.records import (
+    HEADER_SIZE,
+    OUTSIDE,
+    SERVER,
+    Mark,
+    RecordKind,
+    encode_header,
+    encode_mark,
+)
 from coterie.server.rooms.worker.kinds import kind_of
 from coterie.server.rooms.worker.mirror import Mirror
 from coterie.server.rooms.worker.placing import Found, Place
@@ -18,6 +29,9 @@ from coterie.server.rooms.worker.results import NotSettled, Opened, Outside, Rem
 #: For how long somebody who is writing the file is waited for, and how often it is looked at, in seconds.
 _PATIENCE: Final = 1.0
 _LOOK_EVERY: Final = 0.05
+
+#: How many of the saves that were begun last a file may go on from, if it holds none of them.
+_BEGUN_SAVES: Final = 4
 
 #: Always the same author for what a journal begins with.
 _FROM_DISK: Final = 0
@@ -35,7 +49,7 @@ def open_document(source: Source) -> tuple[Mirror | None, Opened]:
 
     Raises Gone, Denied, Unreadable, NotSettled and OSError; the journal is whole then, if there is one.
     """
-    place = Place(source.file)
+    place = Place(source.file, source.key)
     found = _read(place)
     place.drop_draft()
     try:
@@ -44,6 +58,8 @@ def open_document(source: Source) -> tuple[Mirror | None, Opened]:
         return None, _begin(source, place, found, ())
     if repaired.contents is None:
         return None, _begin(source, place, found, (_DAMAGED,))
+    if repaired.kept is not None:
+        _renew(source, repaired.contents)
     return _go_on(source, found, repaired, repaired.contents)
 
 
@@ -89,7 +105,7 @@ def _go_on(source: Source, found: Found, repaired: Repaired, contents: Contents)
     remarks = [_DAMAGED if repaired.kept else _CUT] if repaired.cut else []
     mirror = Mirror(source)
     mirror.follow(contents.end)
-    news = _missing(mirror, found, remarks)
+    news = _missing(mirror, found, remarks, is_cut=repaired.cut > 0)
     journal = Journal.open(source.journal, size=contents.end, next=contents.next)
     try:
         if news:
@@ -108,18 +124,33 @@ def _go_on(source: Source, found: Found, repaired: Repaired, contents: Contents)
     )
 
 
-def _missing(mirror: Mirror, found: Found, remarks: list[Remark]) -> list[NewRecord]:
+def _renew(source: Source, contents: Contents) -> None:
+    """Give the journal another life, of which its records are the beginning.
+
+    Something is missing from it that the file may hold, and that is then taken in from there. A page that has it still
+    would bring it once more: such a page is to be loaded anew.
+    """
+    header = contents.header
+    life = source.life if source.life != header.life else uuid4().hex
+    with open_journal(source.journal, contents.end) as (file, _, end):
+        file.seek(HEADER_SIZE)
+        chunks = (file.read(min(CHUNK, end - at)) for at in range(HEADER_SIZE, end, CHUNK))
+        write_new(source.journal, chain([encode_header(life, header.first)], chunks))
+    put_into_place(source.journal)
+
+
+def _missing(mirror: Mirror, found: Found, remarks: list[Remark], *, is_cut: bool) -> list[NewRecord]:
     """The records that the journal lacks to say what the file holds."""
     confirmed = mirror.base
     is_known = mirror.recognise(found)
     news: list[NewRecord] = []
     if is_known and mirror.base is not None and mirror.base is not confirmed:
         news.append((RecordKind.SAVED, SERVER, encode_mark(mirror.base)))
-    outcast = mirror.unmerged_outcast()
+    outcast = mirror.unmerged_outcast(found)
     if outcast is not None:
         news.append(_of_outcast(mirror, outcast, remarks))
     if not is_known and found.digest != mirror.kept:
-        news += _of_file(mirror, found, mirror.next + len(news), remarks)
+        news += _of_file(mirror, found, mirror.next + len(news), remarks, is_cut=is_cut)
     return news
 
 
@@ -134,9 +165,12 @@ def _of_outcast(mirror: Mirror, outcast: bytes, remarks: list[Remark]) -> NewRec
     return RecordKind.EDIT, OUTSIDE, update
 
 
-def _of_file(mirror: Mirror, found: Found, sequence: int, remarks: list[Remark]) -> list[NewRecord]:
+def _of_file(mirror: Mirror, found: Found, sequence: int, remarks: list[Remark], *, is_cut: bool) -> list[NewRecord]:
     """The mark, to become the record *sequence*, before the edit that it names: alone, it is void."""
-    candidates = [mirror.of_file(found, mark) for mark in (mirror.base, *mirror.begun)]
+    marks: list[Mark | None] = [mirror.base, *mirror.begun[-_BEGUN_SAVES:]]
+    if is_cut:  # and marks with it: the file may go on from all that is left
+        marks.append(None)
+    candidates = [mirror.of_file(found, mark) for mark in marks]
     outside: Outside = min(candidates, key=lambda outside: len(outside.update))
     if not outside.update:
         return [(RecordKind.AGREED, SERVER, encode_mark(outside.mark))]

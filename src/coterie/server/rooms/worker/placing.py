@@ -2,7 +2,8 @@
 
 What a document is going to be saved as is first written beside its file, as a *draft*. Then the two change places,
 and what came out is looked at: if it is not what was expected, somebody wrote to the file meanwhile, and it stays
-beside the file as the *outcast* until it has been merged. Both are hidden files, ``.~NAME.coterie`` and
+beside the file as the *outcast* until it has been merged. Both are hidden files, ``.~NAME.coterie-DIGEST`` (of the
+document's key: no two documents share a draft, even where links make one file of theirs) and
 ``.~NAME.coterie-outside``.
 """
 
@@ -42,6 +43,12 @@ _CANNOT_EXCHANGE: Final = (errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP)
 
 _HIDDEN: Final = ".~"
 
+#: How many hexadecimal digits tell one document's draft from another's: its name is then as long as the outcast's.
+_KEY_DIGITS: Final = 7
+
+#: Nothing may be removed there. Some systems say so even of what is not there.
+_CANNOT_REMOVE: Final = (errno.EROFS, errno.EACCES, errno.EPERM)
+
 _BEING_WRITTEN: Final = "Another program is writing the file."
 
 
@@ -70,12 +77,14 @@ class Found:
 
 
 class Place:
-    """Where a document's file is. A link is followed: what it points to is the file."""
+    """Where the file of the document called *key* is. A link is followed: what it points to is the file."""
 
-    def __init__(self, file: Path) -> None:
+    def __init__(self, file: Path, key: str) -> None:
         self.file = Path(os.path.realpath(file))
-        self.draft = self.file.with_name(f"{_HIDDEN}{self.file.name}.coterie")
+        of_key = sha256(key.encode()).hexdigest()[:_KEY_DIGITS]
+        self.draft = self.file.with_name(f"{_HIDDEN}{self.file.name}.coterie-{of_key}")
         self.outcast = self.file.with_name(f"{_HIDDEN}{self.file.name}.coterie-outside")
+        self._written: tuple[int, int] | None = None  # device and inode of the draft
 
     def read(self) -> Found:
         """Raises Gone, Denied, Unreadable (no regular file, too large), NotSettled (it changed meanwhile), OSError."""
@@ -103,7 +112,12 @@ class Place:
             return None
 
     def drop_outcast(self) -> None:
-        self.outcast.unlink(missing_ok=True)
+        """Where it may not be removed, it stays. Raises OSError for any other reason."""
+        try:
+            self.outcast.unlink(missing_ok=True)
+        except OSError as error:
+            if error.errno not in _CANNOT_REMOVE:
+                raise
 
     def write_draft(self, data: bytes) -> None:
         """Write *data* beside the file, with its owner and mode, and see it to the disk.
@@ -122,17 +136,22 @@ class Place:
                     file.flush()
                     _copy_properties(self.file, status, file.fileno())
                     os.fsync(file.fileno())
+                    self._written = _inode(os.fstat(file.fileno()))
             except BaseException:
                 self.drop_draft()
                 raise
 
     def drop_draft(self) -> None:
-        self.draft.unlink(missing_ok=True)
+        """One that cannot be removed stays, and does no harm: it is never put into place."""
+        self._written = None
+        with suppress(OSError):
+            self.draft.unlink(missing_ok=True)
 
     def exchange(self) -> tuple[bytes, Stamp]:
         """Put the draft into the file's place. Answers what was there, which is the outcast now, and the file's stamp.
 
-        Raises Gone if there is no file to be replaced, Denied, NotSettled, Unreadable and OSError.
+        Raises Gone if there is no file to be replaced, Denied, NotSettled (also if the draft is not the one that was
+        written here), Unreadable and OSError.
         """
         with _speaking():
             with open(_open_regular(self.file), "rb") as file:
@@ -140,7 +159,7 @@ class Place:
             if is_open and _age(status) < QUIET:
                 raise NotSettled(_BEING_WRITTEN)
             # Before it is in place: what is there afterwards may be somebody else's already.
-            stamp = _stamp(self.draft.stat())
+            stamp = self._stamp_of_draft()
             # From here on a file of this name is either what was taken out, or the draft itself.
             self.draft.replace(self.outcast)
             try:
@@ -152,6 +171,15 @@ class Place:
                 self._replace()
             sync_folder(self.file.parent)
             return self.outcast.read_bytes(), stamp
+
+    def _stamp_of_draft(self) -> Stamp:
+        try:
+            status = self.draft.lstat()
+        except FileNotFoundError:
+            status = None
+        if status is None or _inode(status) != self._written:
+            raise NotSettled("What was prepared is not there any more.")
+        return _stamp(status)
 
     def _replace(self) -> None:
         """The same where files cannot change places. Somebody who writes between two steps is not noticed."""
@@ -167,9 +195,12 @@ def digest(data: bytes) -> bytes:
     return sha256(data).digest()
 
 
-def find_moved(root: Path, device: int, inode: int, seconds: float) -> Path | None:
-    """The file of this device and inode, searched for below *root* for at most so many seconds. Links are not
-    followed."""
+def find_moved(root: Path, stamp: Stamp, seconds: float) -> Path | None:
+    """The file of this stamp, which moving keeps, searched for below *root* for at most so many seconds.
+
+    All of the stamp counts: the inode of a deleted file is soon another's. Links are not followed, and what is hidden,
+    folders too, is passed over.
+    """
     deadline = time.monotonic() + seconds
     folders = [root]
     while folders:
@@ -180,7 +211,9 @@ def find_moved(root: Path, device: int, inode: int, seconds: float) -> Path | No
         for entry in entries:
             if time.monotonic() > deadline:
                 return None
-            if entry.inode() == inode and not entry.name.startswith(_HIDDEN) and _is(entry, device):
+            if entry.name.startswith("."):
+                continue
+            if entry.inode() == stamp[1] and _has_stamp(entry, stamp):
                 return Path(entry.path)
             with suppress(OSError):
                 if entry.is_dir(follow_symlinks=False):
@@ -188,12 +221,12 @@ def find_moved(root: Path, device: int, inode: int, seconds: float) -> Path | No
     return None
 
 
-def _is(entry: os.DirEntry[str], device: int) -> bool:
+def _has_stamp(entry: os.DirEntry[str], stamp: Stamp) -> bool:
     try:
         status = entry.stat(follow_symlinks=False)
     except OSError:
         return False
-    return status.st_dev == device and stat.S_ISREG(status.st_mode)
+    return _stamp(status) == stamp and stat.S_ISREG(status.st_mode)
 
 
 def _open_regular(path: Path) -> int:
@@ -222,6 +255,10 @@ def _age(status: os.stat_result) -> float:
 
 def _stamp(status: os.stat_result) -> Stamp:
     return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def _inode(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
 
 
 def _is_open_for_writing(descriptor: int) -> bool:

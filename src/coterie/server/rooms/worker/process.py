@@ -30,7 +30,16 @@ from coterie.server.rooms.worker import opening, placing, trust
 from coterie.server.rooms.worker.kinds import kind_of
 from coterie.server.rooms.worker.mirror import Mirror
 from coterie.server.rooms.worker.pipe import Pipe
-from coterie.server.rooms.worker.results import Committed, Draft, NotSettled, Opened, Outside, Source, WorkerError
+from coterie.server.rooms.worker.results import (
+    Committed,
+    Draft,
+    NotSettled,
+    Opened,
+    Outside,
+    Source,
+    Stamp,
+    WorkerError,
+)
 
 #: By the key of the document. One that is not here is made again from its journal when it is needed.
 _mirrors: dict[str, Mirror] = {}
@@ -95,8 +104,8 @@ def compact(journal: Path, upto: int, keep: Keep) -> Compacted | None:
     return compaction.compact(journal, upto, keep)
 
 
-def find_moved(root: Path, device: int, inode: int, seconds: float) -> Path | None:
-    return placing.find_moved(root, device, inode, seconds)
+def find_moved(root: Path, stamp: Stamp, seconds: float) -> Path | None:
+    return placing.find_moved(root, stamp, seconds)
 
 
 def be_ready() -> None:

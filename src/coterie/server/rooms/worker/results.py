@@ -16,7 +16,7 @@ class Source:
     """A document: where its *file* and its *journal* are, and how the file is read (*kind*, *format*).
 
     *key* is what it is called from here on. *life* is what a journal is given that has to be made (32 hexadecimal
-    digits).
+    digits); one that goes on without what was damaged in it is given another than it had.
     """
 
     key: str
