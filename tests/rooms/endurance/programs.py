@@ -159,7 +159,7 @@ class Run:
         self.paper = program.paper
         self.ledger = Ledger()
         self.file = server.root / f"{uuid4().hex[:8]}{program.paper.suffix}"
-        self._program = program
+        self.program = program
         self._server = server
         self._words: Iterator[str] = tokens.make()
         self._ends = 0
@@ -172,9 +172,9 @@ class Run:
     async def run(self) -> None:
         """All steps; then everybody is there and has said everything."""
         self.file.write_text(self.paper.blank(self.ledger, [next(self._words) for _ in range(5)]))
-        self._seats = [_Seat(self._new_page(number)) for number in range(self._program.people)]
+        self._seats = [_Seat(self._new_page(number)) for number in range(self.program.people)]
         await asyncio.gather(*(page.connect() for page in self.pages))
-        for step in self._program.steps:
+        for step in self.program.steps:
             await self._take(step)
         await self._start()
 
