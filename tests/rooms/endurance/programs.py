@@ -16,6 +16,7 @@ from rooms.endurance.page import Page
 from rooms.endurance.papers import PAPERS, Paper
 from rooms.endurance.process import ServerProcess
 from rooms.endurance.tokens import Ledger
+from rooms.serving import eventually
 
 #: What an edit does. In a text, all but the second write.
 DEEDS: Final = ("write", "erase", "write", "print", "print", "show", "new cell", "clear", "drop cell")
@@ -201,6 +202,7 @@ class Run:
             case End(how) if self._server.is_running and self._ends < MOST_ENDS:
                 self._ends += 1
                 await asyncio.to_thread(self._server.kill if how == "kill" else self._server.stop)
+                await eventually(lambda: not any(page.is_connected for page in self.pages))
             case End():
                 pass
             case Start():
