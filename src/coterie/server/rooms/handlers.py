@@ -96,7 +96,10 @@ class RoomHandler(WebSocketHandler, JupyterHandler):
 
     @ws_authenticated
     async def get(self, room: str) -> None:
-        """Refuse what is not the name of a room here, before the connection becomes a WebSocket."""
+        """Refuse what is not the name of a room here, before the connection becomes a WebSocket; and everybody when the
+        server stops, so that no page takes a door that is closing for one that is open."""
+        if self._rooms.is_closing:
+            raise web.HTTPError(HTTPStatus.SERVICE_UNAVAILABLE)
         name = DocumentName.parse(room)
         if room != EVERYBODY and (name is None or self._rooms.file_ids.get_path(name.file_id) is None):
             raise web.HTTPError(HTTPStatus.NOT_FOUND)

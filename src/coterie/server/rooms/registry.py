@@ -81,7 +81,7 @@ class Rooms:
         self._being_opened: set[tuple[int, int]] = set()  # devices and inodes
         self._in_use: set[Path] = set()  # journals of open documents, and of those that are being opened
         self._opening: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # one load per file at a time
-        self._is_closing = False
+        self.is_closing = False
         self._tasks: list[asyncio.Task[None]] = []
         self._workers: asyncio.Task[Workers] | None = None
 
@@ -124,7 +124,7 @@ class Rooms:
                 document = await self._load(name)
             if document.life != session_id:  # the journal was found damaged just now, and begun anew
                 raise CannotJoin(STALE_SESSION)
-            if self._is_closing:
+            if self.is_closing:
                 raise CannotJoin(STOPPING)
             # From here to the join nothing else runs, so the document cannot be given up in between.
             if is_wanted():
@@ -185,7 +185,7 @@ class Rooms:
     async def close(self) -> None:
         """Save every document and end all tasks. Everybody is out first: what they type from here on stays with them
         until there is a server again."""
-        self._is_closing = True
+        self.is_closing = True
         for document in self._open.values():
             document.room.dismiss(STOPPING)
         looks = [document.looking for document in self._open.values() if document.looking is not None]
@@ -224,7 +224,7 @@ class Rooms:
         return document
 
     async def _load(self, name: DocumentName) -> OpenDocument:
-        if self._is_closing:
+        if self.is_closing:
             raise CannotJoin(STOPPING)
         journal = self._journals.path_of(name)
         self._in_use.add(journal)
