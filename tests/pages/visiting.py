@@ -8,8 +8,10 @@ from dataclasses import dataclass
 import httpx
 
 from coterie import policy
+from coterie.actions.actor import Actor
 from coterie.actions.create import create_workspace
 from coterie.actions.world import World
+from coterie.wire.audit import Via
 from pages.html import Element, read
 from pages.hub_of_ours import HubOfOurs
 
@@ -30,7 +32,7 @@ class Service:
 
     async def create(self, creator: str, name: str = "Penguins") -> str:
         """A new workspace of *creator*'s: its id."""
-        return (await create_workspace(self.world, await self.person(creator), name)).id
+        return (await create_workspace(self.world, Actor(await self.person(creator), Via.PAGE), name)).id
 
     async def accounts(self) -> list[str]:
         """The accounts of workspaces that were ever opened."""

@@ -20,7 +20,10 @@ async def explain_access(world: World, actor: Person, workspace: str, user: str)
     async with world.store.reading() as tx:
         sight = await see(world, tx, actor, workspace, act)
     person = actor if user == actor.name else await world.people.find(user)
-    decision = policy.Deny() if person is None else policy.decide(person, sight.facts, at=world.now())
+    decision: policy.Decision = policy.Deny()
+    if person is not None:
+        async with world.store.reading() as tx:
+            decision = policy.decide(person, await tx.facts(sight.id, person), at=world.now())
     return Access.model_validate(
         {
             "user": user,
@@ -42,7 +45,7 @@ async def decide_for_server(world: World, stored: StoredWorkspace, name: str) ->
     if person is None:
         return nobody
     async with world.store.reading() as tx:
-        facts = await tx.facts(stored.id)
+        facts = await tx.facts(stored.id, person)
     decision = policy.decide(person, facts, at=world.now())
     if decision.role is None:
         return nobody

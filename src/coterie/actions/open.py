@@ -6,14 +6,16 @@ import asyncio
 from collections.abc import AsyncIterator
 from urllib.parse import quote, urljoin
 
+from coterie.actions.actor import Actor, record
 from coterie.actions.bell import heard
 from coterie.actions.errors import Refused
 from coterie.actions.sight import see
 from coterie.actions.stop import wait_until_gone
 from coterie.actions.world import World
 from coterie.hubapi import HubServer
-from coterie.policy import Act, Person, Principal, PrincipalKind
+from coterie.policy import Act, Person, Principal, PrincipalKind, Through
 from coterie.store import EntryState, StoredWorkspace
+from coterie.wire.audit import AuditAct, Via
 from coterie.wire.bodies import Opened, Progress
 from coterie.wire.events import EventKind
 from coterie.wire.problems import ProblemCode
@@ -26,7 +28,7 @@ _REPORT_WITHIN = 60.0
 _FOLLOWED_MAX = 10
 
 
-async def open_workspace(world: World, actor: Person, workspace: str) -> Opened:
+async def open_workspace(world: World, actor: Actor, workspace: str) -> Opened:
     """Start the server unless it runs, and have *actor* let through the Hub. Calling it twice does no harm."""
     stored = await _want_in(world, actor, workspace)
     user = await world.hub.find_user(stored.account)
@@ -36,7 +38,7 @@ async def open_workspace(world: World, actor: Person, workspace: str) -> Opened:
     if server is not None and server.pending == "stop":
         await wait_until_gone(world, stored)
         server = None
-    if server is not None and server.ready and await _is_let_in(world, stored, actor, within=_LET_IN_WITHIN):
+    if server is not None and server.ready and await _is_let_in(world, stored, actor.person, within=_LET_IN_WITHIN):
         return _opened(world, workspace, "running", _lab_url(world, server))
     if server is None:
         await world.hub.start_server(stored.account)
@@ -81,16 +83,19 @@ async def _follow(world: World, actor: Person, stored: StoredWorkspace) -> Async
         yield Progress(progress=100, message="The server runs but does not answer Coterie.", failed=True)
 
 
-async def _want_in(world: World, actor: Person, workspace: str) -> StoredWorkspace:
+async def _want_in(world: World, actor: Actor, workspace: str) -> StoredWorkspace:
     """Note that *actor* waits to be let through; the consumer of the outbox does the rest."""
-    if workspace == f"~{actor.name}":
+    if workspace == f"~{actor.person.name}":
         async with world.store.writing() as tx:
-            await tx.see_home(actor.id, actor.name, world.now())
+            await tx.see_home(actor.id, actor.person.name, world.now())
     async with world.store.writing() as tx:
-        sight = await see(world, tx, actor, workspace, Act.OPEN)
-        if not _owns_account(sight.stored, actor):
+        sight = await see(world, tx, actor.person, workspace, Act.OPEN)
+        await tx.note_visit(sight.id, actor.id, world.now())
+        if not _owns_account(sight.stored, actor.person):
             entry = await tx.want_entry(sight.id, actor.id, world.now())
             if entry.state is EntryState.WANTED:
+                is_by_link = sight.decision.reasons[0].through is Through.LINK
+                await record(world, tx, actor.by(Via.LINK) if is_by_link else actor, AuditAct.OPENED, sight.stored)
                 principal = Principal(PrincipalKind.USER, actor.id)
                 await tx.append_event(sight.id, EventKind.OPENED, principal, world.now())
     return sight.stored

@@ -15,7 +15,8 @@ from coterie.wire.names import home_of, is_workspace_id
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """One workspace as one actor sees it inside one transaction."""
+    """One workspace as one actor sees it inside one transaction. *facts* hold what reaches the actor: decide for nobody
+    else with them."""
 
     stored: StoredWorkspace
     facts: Facts
@@ -41,7 +42,7 @@ async def see(world: World, tx: Transaction, actor: Person, workspace: str, act:
     stored = await _find(tx, workspace)
     if stored is None:
         raise unknown_workspace()
-    facts = await tx.facts(stored.id)
+    facts = await tx.facts(stored.id, actor)
     decision = decide(actor, facts, at=world.now())
     insist(may(decision, act, is_home=facts.is_home), decision)
     return Sight(stored, facts, decision)

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import asyncio
 
+from coterie.actions.actor import Actor, record
 from coterie.actions.sessions import end_if_over
 from coterie.actions.sight import see
 from coterie.actions.world import World
 from coterie.hubapi import HubRefused, HubUnavailable
-from coterie.policy import Act, Person
+from coterie.policy import Act
 from coterie.store import StoredWorkspace
+from coterie.wire.audit import AuditAct
 
 _STOP_WITHIN = 60.0
 _LOOK_EVERY = 0.5
 
 
-async def stop_workspace(world: World, actor: Person, workspace: str) -> None:
+async def stop_workspace(world: World, actor: Actor, workspace: str) -> None:
     """Ask the Hub to stop the server. One that does not run is fine."""
-    async with world.store.reading() as tx:
-        sight = await see(world, tx, actor, workspace, Act.STOP)
+    async with world.store.writing() as tx:
+        sight = await see(world, tx, actor.person, workspace, Act.STOP)
+        await record(world, tx, actor, AuditAct.STOPPED, sight.stored)
     await _ask_to_stop(world, sight.stored)
 
 

@@ -23,6 +23,7 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import RedirectResponse, Response
 
+from coterie.actions.actor import Actor
 from coterie.actions.errors import Refused
 from coterie.actions.world import World
 from coterie.hubapi import HubRefused
@@ -30,6 +31,7 @@ from coterie.policy import Person
 from coterie.service.dependencies import InWorld, WithSettings
 from coterie.service.settings import Settings
 from coterie.service.tokens import Tokens
+from coterie.wire.audit import Via
 from coterie.wire.problems import ProblemCode
 
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -49,6 +51,12 @@ class PageCaller:
 
     person: Person
     csrf: str
+    address: str | None = None
+
+    @property
+    def actor(self) -> Actor:
+        """The person as whoever changes something on a page."""
+        return Actor(self.person, Via.PAGE, self.address)
 
 
 def get_tokens(request: Request) -> Tokens:
@@ -79,13 +87,18 @@ async def api_caller(request: Request, world: InWorld, settings: WithSettings, t
     raise Refused(ProblemCode.SIGN_IN_NEEDED, "The Hub does not know this token, or it has expired.")
 
 
+async def acting_caller(request: Request, person: Annotated[Person, Depends(api_caller)]) -> Actor:
+    """The person behind an API call that changes something, and where they come from."""
+    return Actor(person, Via.API if _bearer(request) is not None else Via.PAGE, _address(request))
+
+
 async def page_caller(request: Request, world: InWorld, settings: WithSettings, tokens: KnownTokens) -> PageCaller:
     """The person who looks at a page. Raises SignInFirst where there is none."""
     token = _kept_token(request, settings)
     person = None if token is None else await _person(world, tokens, token)
     if token is None or person is None:
         raise SignInFirst
-    return PageCaller(person, _csrf(token))
+    return PageCaller(person, _csrf(token), _address(request))
 
 
 async def guarded_form(
@@ -106,6 +119,7 @@ async def server_caller(request: Request, tokens: KnownTokens) -> str:
 
 
 Caller = Annotated[Person, Depends(api_caller)]
+ActingCaller = Annotated[Actor, Depends(acting_caller)]
 SignedInOnPage = Annotated[PageCaller, Depends(page_caller)]
 GuardedForm = Annotated[PageCaller, Depends(guarded_form)]
 CallingServer = Annotated[str, Depends(server_caller)]
@@ -182,6 +196,11 @@ async def _guard(request: Request, settings: Settings, token: str) -> None:
         raise Refused(
             ProblemCode.FORGED_REQUEST, "This change did not come from a page of Coterie. Reload and try again."
         )
+
+
+def _address(request: Request) -> str | None:
+    """The address that the request came from: the one that the proxy in front names, where uvicorn trusts it."""
+    return None if request.client is None else request.client.host
 
 
 def _bearer(request: Request) -> str | None:

@@ -6,18 +6,23 @@ decides who may do what, and no driver's error leaves this package.
 
 from coterie.store.errors import Conflict, Malformed, NotFound, StoreError, Unavailable
 from coterie.store.records import (
+    AuditEntry,
+    AuditRecord,
     EntryState,
     ListedWorkspace,
     StoredEntry,
     StoredEvent,
     StoredGrant,
     StoredPerson,
+    StoredRequest,
     StoredWorkspace,
 )
 from coterie.store.store import Store
 from coterie.store.transaction import Transaction
 
 __all__ = [
+    "AuditEntry",
+    "AuditRecord",
     "Conflict",
     "EntryState",
     "ListedWorkspace",
@@ -29,6 +34,7 @@ __all__ = [
     "StoredEvent",
     "StoredGrant",
     "StoredPerson",
+    "StoredRequest",
     "StoredWorkspace",
     "Transaction",
     "Unavailable",

@@ -15,6 +15,8 @@ from coterie.policy import Role
 from coterie.store.errors import Malformed
 
 NAME_MAX = 255
+#: How long the note of somebody who asks for access may be, in characters.
+NOTE_MAX = 500
 
 
 def is_storable(text: str, length: int = NAME_MAX) -> bool:

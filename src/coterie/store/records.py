@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -26,7 +27,8 @@ class StoredPerson:
 class StoredWorkspace:
     """A workspace or a home. *account* is its name in the Hub: of a home, its owner's.
 
-    *session* is the one whose gate has reported last, None while stopped.
+    *session* is the one whose gate has reported last, None while stopped. *copied_from* is the account whose files this
+    one starts with, until its first session has begun; with *copies_outputs* notebooks keep their outputs.
     """
 
     id: str
@@ -38,6 +40,8 @@ class StoredWorkspace:
     archived_at: datetime | None
     created_at: datetime
     session: str | None
+    copied_from: str | None = None
+    copies_outputs: bool | None = None
 
     @property
     def public_id(self) -> str:
@@ -93,14 +97,51 @@ class StoredEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredRequest:
+    """Somebody asked to be let into a workspace."""
+
+    workspace_id: str
+    person_id: str
+    note: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """Who did what, to whom, when, from where. *workspace_id* is None for what is about no single workspace; a home is
+    recorded by its id in the store. *details* hold words and numbers, and no person's name: names may have to go."""
+
+    at: datetime
+    actor_id: str
+    act: str
+    via: str
+    address: str | None = None
+    workspace_id: str | None = None
+    workspace_name: str | None = None
+    subject: Principal | None = None
+    details: Mapping[str, str | int | bool | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditRecord:
+    """An entry of the audit log with its number; later ones are higher."""
+
+    id: int
+    entry: AuditEntry
+
+
+@dataclass(frozen=True, slots=True)
 class ListedWorkspace:
     """A workspace in one person's list. *facts* hold what reaches that person and nothing else: decide for nobody else
-    with them."""
+    with them. *is_visited* says whether the person has ever opened it; *given_by* is who made the youngest grant that
+    reaches the person, None without any."""
 
     workspace: StoredWorkspace
     creator: StoredPerson
     facts: Workspace
     is_favourite: bool
+    is_visited: bool
+    given_by: StoredPerson | None
 
     @property
     def cursor(self) -> str:

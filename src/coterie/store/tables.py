@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    JSON,
     BigInteger,
     Boolean,
     CheckConstraint,
@@ -17,7 +18,7 @@ from sqlalchemy import (
 )
 
 from coterie.policy import GeneralAccess, PrincipalKind, Role
-from coterie.store.columns import Exact, Instant, word_of
+from coterie.store.columns import NOTE_MAX, Exact, Instant, word_of
 from coterie.store.ids import LENGTH
 from coterie.store.records import EntryState
 
@@ -61,6 +62,8 @@ workspaces = Table(
     Column("archived_at", Instant()),
     Column("created_at", Instant(), nullable=False),
     Column("session", Exact()),
+    Column("copied_from", Exact()),
+    Column("copies_outputs", Boolean()),
     UniqueConstraint("account"),
     Index("ix_workspaces_creator_id", "creator_id"),
     Index("ix_workspaces_general_access", "general_access"),
@@ -93,6 +96,23 @@ blocks = Table("blocks", metadata, _workspace(), _person("person_id", primary_ke
 
 favourites = Table("favourites", metadata, _workspace(), _person("person_id", primary_key=True))
 
+visits = Table(
+    "visits",
+    metadata,
+    _workspace(),
+    _person("person_id", primary_key=True),
+    Column("at", Instant(), nullable=False),
+)
+
+requests = Table(
+    "requests",
+    metadata,
+    _workspace(),
+    _person("person_id", primary_key=True),
+    Column("note", Exact(NOTE_MAX), nullable=False),
+    Column("at", Instant(), nullable=False),
+)
+
 entries = Table(
     "entries",
     metadata,
@@ -115,6 +135,26 @@ outbox = Table(
     Column("at", Instant(), nullable=False),
     Index("ix_outbox_workspace_id_revision", "workspace_id", "revision"),
     # A revision is never used twice, whatever was removed since.
+    sqlite_autoincrement=True,
+)
+
+# Records outlive what they are about: no foreign key but the persons', who are never removed.
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True, autoincrement=True),
+    Column("at", Instant(), nullable=False),
+    _person("actor_id"),
+    Column("act", Exact(), nullable=False),
+    Column("workspace_id", Exact(LENGTH)),
+    Column("workspace_name", Exact()),
+    Column("subject_kind", word_of(PrincipalKind, "subject_kind")),
+    Column("subject_key", Exact()),
+    Column("details", JSON(), nullable=False),
+    Column("via", Exact(), nullable=False),
+    Column("address", Exact()),
+    Index("ix_audit_workspace_id_id", "workspace_id", "id"),
+    Index("ix_audit_actor_id_id", "actor_id", "id"),
     sqlite_autoincrement=True,
 )
 

@@ -14,7 +14,7 @@ from coterie.actions.listing import get_workspace, list_workspaces
 from coterie.actions.open import follow_progress, open_workspace
 from coterie.actions.stop import stop_workspace
 from coterie.service.dependencies import InWorld
-from coterie.service.sign_in import Caller
+from coterie.service.sign_in import ActingCaller, Caller
 from coterie.wire.bodies import NewWorkspace, Opened, Page, Progress, Workspace, WorkspaceChange, WorkspaceDetail
 
 router = APIRouter(tags=["workspaces"])
@@ -32,7 +32,7 @@ async def read_workspaces(
 
 
 @router.post("/workspaces", status_code=201)
-async def add_workspace(world: InWorld, caller: Caller, new: NewWorkspace) -> WorkspaceDetail:
+async def add_workspace(world: InWorld, caller: ActingCaller, new: NewWorkspace) -> WorkspaceDetail:
     """Create a workspace; you are its Creator."""
     return await create_workspace(world, caller, new.name)
 
@@ -44,14 +44,16 @@ async def read_workspace(world: InWorld, caller: Caller, workspace: str) -> Work
 
 
 @router.patch("/workspaces/{workspace}")
-async def patch_workspace(world: InWorld, caller: Caller, workspace: str, change: WorkspaceChange) -> WorkspaceDetail:
+async def patch_workspace(
+    world: InWorld, caller: ActingCaller, workspace: str, change: WorkspaceChange
+) -> WorkspaceDetail:
     """Change the name or put it into the archive (Editor and up), or the general access (Co-owner and up; Global by
     administrators alone). All of it happens or nothing."""
     return await change_workspace(world, caller, workspace, change)
 
 
 @router.delete("/workspaces/{workspace}", status_code=204)
-async def remove_workspace(world: InWorld, caller: Caller, workspace: str) -> Response:
+async def remove_workspace(world: InWorld, caller: ActingCaller, workspace: str) -> Response:
     """Stop the server and remove the workspace (Co-owner and up)."""
     await delete_workspace(world, caller, workspace)
     return Response(status_code=204)
@@ -72,13 +74,13 @@ async def unmark_favourite(world: InWorld, caller: Caller, workspace: str) -> Re
 
 
 @router.post("/workspaces/{workspace}/open")
-async def open_(world: InWorld, caller: Caller, workspace: str) -> Opened:
+async def open_(world: InWorld, caller: ActingCaller, workspace: str) -> Opened:
     """Make sure that the server runs and that you can get in. Follow `progress_url` until it is ready."""
     return await open_workspace(world, caller, workspace)
 
 
 @router.post("/workspaces/{workspace}/stop", status_code=202)
-async def stop(world: InWorld, caller: Caller, workspace: str) -> Response:
+async def stop(world: InWorld, caller: ActingCaller, workspace: str) -> Response:
     """Stop the server (Editor and up; of a home its owner alone)."""
     await stop_workspace(world, caller, workspace)
     return Response(status_code=202)

@@ -26,7 +26,7 @@ async def show_workspace(request: Request, workspace_id: str, caller: SignedInOn
 @router.post("/w/{workspace_id}/open")
 async def open_(request: Request, workspace_id: str, caller: GuardedForm, world: InWorld) -> Response:
     """Makes sure that the caller gets in and the server runs; says where to follow the start."""
-    opened = await open_workspace(world, caller.person, workspace_id)
+    opened = await open_workspace(world, caller.actor, workspace_id)
     if wants_fragment(request):
         return answer(request, "entrance/opened.html", caller, opened=opened)
     workspace = await get_workspace(world, caller.person, workspace_id)

@@ -31,7 +31,7 @@ async def show_workspaces(
 @router.post("/workspaces")
 async def create(request: Request, caller: GuardedForm, world: InWorld, name: Field = "") -> Response:
     """Creates a workspace and shows it in the list."""
-    workspace = await create_workspace(world, caller.person, read(NewWorkspace, name=name).name)
+    workspace = await create_workspace(world, caller.actor, read(NewWorkspace, name=name).name)
     if not wants_fragment(request):
         return RedirectResponse(addresses_of(request).path(), 303)
     page = await list_workspaces(world, caller.person)
@@ -48,7 +48,7 @@ async def show_row(request: Request, workspace_id: str, caller: SignedInOnPage, 
 @router.post("/w/{workspace_id}/stop")
 async def stop(request: Request, workspace_id: str, caller: GuardedForm, world: InWorld) -> Response:
     """Stops the workspace's server, and shows its row, or the list where no row was asked for."""
-    await stop_workspace(world, caller.person, workspace_id)
+    await stop_workspace(world, caller.actor, workspace_id)
     if not wants_fragment(request):
         return RedirectResponse(addresses_of(request).path(), 303)
     workspace = await get_workspace(world, caller.person, workspace_id)

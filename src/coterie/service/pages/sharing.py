@@ -70,7 +70,7 @@ async def grant(
             role=change.role,
         )
     principal = chosen[0]
-    granted = await set_grant(world, caller.person, workspace_id, principal.kind, principal.name, change)
+    granted = await set_grant(world, caller.actor, workspace_id, principal.kind, principal.name, change)
     return await _changed(request, caller, world, workspace_id, "sharing/granted.html", grant=granted)
 
 
@@ -85,7 +85,7 @@ async def remove(
 ) -> Response:
     """Removes all that names a principal, and says what still lets them in."""
     principal = _principal(kind, name)
-    left = await remove_grants(world, caller.person, workspace_id, principal.kind, principal.name)
+    left = await remove_grants(world, caller.actor, workspace_id, principal.kind, principal.name)
     return await _changed(
         request, caller, world, workspace_id, "sharing/removed.html", principal=principal, remaining=left.remaining
     )
@@ -97,7 +97,7 @@ async def set_general_access(
 ) -> Response:
     """Sets who reaches the workspace without a grant."""
     change = read(WorkspaceChange, general_access=general_access)
-    await change_workspace(world, caller.person, workspace_id, change)
+    await change_workspace(world, caller.actor, workspace_id, change)
     return await _changed(request, caller, world, workspace_id, "sharing/general_access_set.html")
 
 

@@ -9,15 +9,32 @@ another workspace could wait for somebody who waits for it, so this is refused (
 
 from __future__ import annotations
 
+from coterie.store.transaction.anonymising import Anonymising
+from coterie.store.transaction.audit import Audit
 from coterie.store.transaction.entries import Entries
 from coterie.store.transaction.favourites import Favourites
 from coterie.store.transaction.grants import Grants
 from coterie.store.transaction.listing import Listing
 from coterie.store.transaction.outbox import Outbox
 from coterie.store.transaction.persons import Persons
+from coterie.store.transaction.requests import Requests
 from coterie.store.transaction.sessions import Sessions
+from coterie.store.transaction.visits import Visits
 from coterie.store.transaction.workspaces import Workspaces
 
 
-class Transaction(Persons, Workspaces, Listing, Grants, Favourites, Sessions, Entries, Outbox):
+class Transaction(
+    Persons,
+    Workspaces,
+    Listing,
+    Grants,
+    Favourites,
+    Visits,
+    Requests,
+    Sessions,
+    Entries,
+    Anonymising,
+    Audit,
+    Outbox,
+):
     """One unit of reading or of change. Made by a Store, gone with its ``async with`` block, and used by one task."""

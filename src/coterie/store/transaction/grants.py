@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, and_, delete, insert, select, update
 
-from coterie.policy import DIRECT, Principal, Role
+from coterie.policy import DIRECT, Person, Principal, PrincipalKind, Role
 from coterie.store.columns import in_utc, is_storable
 from coterie.store.records import StoredGrant
 from coterie.store.tables import grants
@@ -87,6 +88,20 @@ def _names(workspace_id: str, principal: Principal, source: str | None = None) -
         grants.c.principal_key == principal.key,
     ]
     return conditions if source is None else [*conditions, grants.c.source == source]
+
+
+def ways_to(person: Person) -> list[ColumnElement[bool]]:
+    """How a grant can name *person*, one condition per kind of principal."""
+
+    def names(kind: PrincipalKind, keys: Iterable[str]) -> ColumnElement[bool]:
+        storable = [key for key in keys if is_storable(key)]
+        return and_(grants.c.principal_kind == kind, grants.c.principal_key.in_(storable))
+
+    return [
+        names(PrincipalKind.USER, [person.id]),
+        names(PrincipalKind.RIGHT, sorted(person.rights)),
+        names(PrincipalKind.GROUP, sorted(person.groups)),
+    ]
 
 
 def grant_of(row: Row[Any]) -> StoredGrant:

@@ -1,4 +1,4 @@
-"""One person's list of workspaces: two queries, however long the list."""
+"""One person's list of workspaces: three queries, however long the list."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Select, and_, exists, or_, select, union_all
 
 from coterie import policy
-from coterie.policy import DIRECT, GeneralAccess, Person, PrincipalKind
-from coterie.store.columns import is_storable
-from coterie.store.records import Cursor, ListedWorkspace, StoredPerson
-from coterie.store.tables import blocks, favourites, grants, persons, workspaces
-from coterie.store.transaction.grants import grant_of
+from coterie.policy import DIRECT, GeneralAccess, Person
+from coterie.store.records import Cursor, ListedWorkspace, StoredGrant, StoredPerson
+from coterie.store.tables import blocks, favourites, grants, persons, visits, workspaces
+from coterie.store.transaction.grants import grant_of, ways_to
+from coterie.store.transaction.persons import person_of
 from coterie.store.transaction.statements import Statements
 from coterie.store.transaction.workspaces import workspace_of
 
@@ -38,6 +38,7 @@ class Listing(Statements):
                 creators.c.name.label("creator_name"),
                 creators.c.hub_created.label("creator_hub_created"),
                 favourites.c.person_id.is_not(None).label("is_favourite"),
+                visits.c.person_id.is_not(None).label("is_visited"),
                 _is_blocked(person).label("is_blocked"),
             )
             .join(creators, creators.c.id == workspaces.c.creator_id)
@@ -45,6 +46,7 @@ class Listing(Statements):
                 favourites,
                 and_(favourites.c.workspace_id == workspaces.c.id, favourites.c.person_id == person.id),
             )
+            .outerjoin(visits, and_(visits.c.workspace_id == workspaces.c.id, visits.c.person_id == person.id))
             # By id, so that each way to the person uses its own index instead of walking all workspaces.
             .where(workspaces.c.id.in_(_reaching(person, at)), ~workspaces.c.is_home)
             .order_by(workspaces.c.created_at.desc(), workspaces.c.id)
@@ -54,6 +56,7 @@ class Listing(Statements):
             query = query.where(_behind(Cursor.parse(after)))
         rows = await self._rows(query)
         granted = await self._list_grants_reaching(person, [row.id for row in rows])
+        givers = await self._list_givers(granted.values())
         return [
             ListedWorkspace(
                 workspace=workspace_of(row),
@@ -62,21 +65,29 @@ class Listing(Statements):
                     creator=row.creator_id,
                     general_access=row.general_access,
                     session=row.session,
-                    grants=tuple(granted[row.id]),
+                    grants=tuple(grant.fact for grant in granted[row.id]),
                     blocked=frozenset({person.id} if row.is_blocked else ()),
                 ),
                 is_favourite=bool(row.is_favourite),
+                is_visited=bool(row.is_visited),
+                given_by=givers[granted[row.id][-1].created_by] if granted[row.id] else None,
             )
             for row in rows
         ]
 
-    async def _list_grants_reaching(self, person: Person, ids: list[str]) -> dict[str, list[policy.Grant]]:
-        found: dict[str, list[policy.Grant]] = defaultdict(list)
+    async def _list_grants_reaching(self, person: Person, ids: list[str]) -> dict[str, list[StoredGrant]]:
+        """The oldest first."""
+        found: dict[str, list[StoredGrant]] = defaultdict(list)
         if ids:
-            query = select(grants).where(grants.c.workspace_id.in_(ids), or_(*_ways(person)))
-            for row in await self._rows(query):
-                found[row.workspace_id].append(grant_of(row).fact)
+            query = select(grants).where(grants.c.workspace_id.in_(ids), or_(*ways_to(person)))
+            for row in await self._rows(query.order_by(grants.c.created_at)):
+                found[row.workspace_id].append(grant_of(row))
         return found
+
+    async def _list_givers(self, granted: Iterable[list[StoredGrant]]) -> dict[str, StoredPerson]:
+        ids = {youngest.created_by for *_, youngest in granted}
+        rows = await self._rows(select(persons).where(persons.c.id.in_(ids))) if ids else []
+        return {row.id: person_of(row) for row in rows}
 
 
 def _reaching(person: Person, at: datetime) -> Select[tuple[str]]:
@@ -90,24 +101,10 @@ def _reaching(person: Person, at: datetime) -> Select[tuple[str]]:
     )
     granted = [
         select(workspaces.c.id).join(grants, grants.c.workspace_id == workspaces.c.id).where(way, *counting)
-        for way in _ways(person)
+        for way in ways_to(person)
     ]
     reaching = union_all(created, everybodys, *granted).subquery()
     return select(reaching.c.id)
-
-
-def _ways(person: Person) -> list[ColumnElement[bool]]:
-    """How a grant can name *person*, one condition per kind of principal."""
-
-    def names(kind: PrincipalKind, keys: Iterable[str]) -> ColumnElement[bool]:
-        storable = [key for key in keys if is_storable(key)]
-        return and_(grants.c.principal_kind == kind, grants.c.principal_key.in_(storable))
-
-    return [
-        names(PrincipalKind.USER, [person.id]),
-        names(PrincipalKind.RIGHT, sorted(person.rights)),
-        names(PrincipalKind.GROUP, sorted(person.groups)),
-    ]
 
 
 def _is_blocked(person: Person) -> ColumnElement[bool]:

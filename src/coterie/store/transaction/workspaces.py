@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, insert, select, update
+from sqlalchemy import ColumnElement, Row, delete, insert, or_, select, update
 
 from coterie import policy
 from coterie.policy import GeneralAccess
@@ -15,15 +15,24 @@ from coterie.store.errors import Conflict, NotFound
 from coterie.store.ids import is_id, new_account, new_id
 from coterie.store.records import StoredWorkspace
 from coterie.store.tables import blocks, grants, persons, workspaces
-from coterie.store.transaction.grants import grant_of
+from coterie.store.transaction.grants import grant_of, ways_to
 from coterie.store.transaction.statements import Statements
 
 
 class Workspaces(Statements):
     """What a transaction can do with workspaces and homes themselves."""
 
-    async def add_workspace(self, name: str, creator_id: str, at: datetime) -> StoredWorkspace:
-        """A new Restricted workspace with an id and an account of its own. Raises NotFound for an unknown creator."""
+    async def add_workspace(
+        self,
+        name: str,
+        creator_id: str,
+        at: datetime,
+        *,
+        copied_from: str | None = None,
+        copies_outputs: bool | None = None,
+    ) -> StoredWorkspace:
+        """A new Restricted workspace with an id and an account of its own, whose files are to start with those of the
+        account *copied_from*. Raises NotFound for an unknown creator."""
         added = StoredWorkspace(
             id=new_id(),
             is_home=False,
@@ -34,6 +43,8 @@ class Workspaces(Statements):
             archived_at=None,
             created_at=in_utc(at),
             session=None,
+            copied_from=copied_from,
+            copies_outputs=copies_outputs,
         )
         await self._change(insert(workspaces).values(asdict(added)))
         # Nobody else can see it yet, so nobody waits for it.
@@ -95,16 +106,22 @@ class Workspaces(Statements):
         row = await self._row(select(workspaces).where(*conditions))
         return None if row is None else workspace_of(row)
 
-    async def facts(self, workspace_id: str) -> policy.Workspace:
+    async def facts(self, workspace_id: str, person: policy.Person | None = None) -> policy.Workspace:
         """All that is stored about access to this workspace or home, for decide(). Raises NotFound.
 
-        Every grant is there, also those that count for nothing now: decide() weighs them.
+        Every grant is there, also those that count for nothing now: decide() weighs them. With *person* only what can
+        reach that person is read, however much there is: decide for nobody else then.
         """
         found = await self._find(workspaces.c.id == workspace_id) if is_id(workspace_id) else None
         if found is None:
             raise NotFound("There is no such workspace.")
-        granted = await self._rows(select(grants).where(grants.c.workspace_id == workspace_id))
-        blocked = await self._rows(select(blocks.c.person_id).where(blocks.c.workspace_id == workspace_id))
+        granting = select(grants).where(grants.c.workspace_id == workspace_id)
+        blocking = select(blocks.c.person_id).where(blocks.c.workspace_id == workspace_id)
+        if person is not None:
+            granting = granting.where(or_(*ways_to(person)))
+            blocking = blocking.where(blocks.c.person_id == person.id)
+        granted = await self._rows(granting)
+        blocked = await self._rows(blocking)
         return policy.Workspace(
             creator=found.creator_id,
             general_access=found.general_access,
@@ -130,6 +147,10 @@ class Workspaces(Statements):
         await self._lock(workspace_id)
         await self._change(update(workspaces).where(workspaces.c.id == workspace_id).values(**values))
 
+    async def finish_copy(self, workspace_id: str) -> None:
+        """Its files are its own from now on. Raises NotFound."""
+        await self._set(workspace_id, copied_from=None, copies_outputs=None)
+
     async def remove_workspace(self, workspace_id: str) -> None:
         """Forget it, with its grants, blocks, favourites and entries; its events stay. Raises NotFound."""
         await self._lock(workspace_id)
@@ -149,4 +170,6 @@ def workspace_of(row: Row[Any]) -> StoredWorkspace:
         archived_at=row.archived_at,
         created_at=row.created_at,
         session=row.session,
+        copied_from=row.copied_from,
+        copies_outputs=row.copies_outputs,
     )
