@@ -200,6 +200,36 @@ async def test_what_tornado_has_inside_is_what_we_think(place: Place) -> None:
     await client.close()
 
 
+async def test_listening_goes_on_from_one_frame_to_the_next(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fails when a new tornado listens otherwise."""
+    client, held = await place.connect()
+    loop = asyncio.get_running_loop()
+    stopped: list[Any] = []
+    monkeypatch.setattr(loop, "remove_reader", lambda fd: stopped.append(fd))
+    for number in range(20):
+        await client.send(b"%d" % number)
+        await eventually(lambda: len(held.heard) > number)  # noqa: B023
+
+    assert [] == [fd for fd in stopped if fd == held.ws_connection.stream.socket.fileno()]
+    monkeypatch.undo()
+    await client.close()
+
+
+@pytest.mark.usefixtures("any_tornado")
+async def test_what_comes_faster_than_it_is_read_waits_with_the_sender(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw, held = await place.connect_raw()
+    buffered: list[int] = []
+    monkeypatch.setattr(held, "on_message", lambda _: buffered.append(held.ws_connection.stream._read_buffer_size))
+    frames = wire_frame(BINARY, b"x") * 100_000
+    await raw.send(frames)
+    await eventually(lambda: len(buffered) == 100_000)
+
+    assert max(buffered) <= 2 * held.ws_connection.stream.read_chunk_size
+    raw.close()
+
+
 async def test_nothing_of_ours_comes_into_the_middle_of_what_tornado_is_sending(place: Place) -> None:
     raw, held = await place.connect_raw()
     theirs, ours = to_wire(bytes(5_000_000)), to_wire(b"ours")

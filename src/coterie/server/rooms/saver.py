@@ -25,7 +25,7 @@ from coterie.server.rooms.worker.client import Worker
 from coterie.server.rooms.worker.results import Denied, Gone, NotSettled, Opened, Outside, Stamp
 
 #: From the first unsaved change to the save that writes it, in seconds. Later changes do not put it off.
-SAVE_AFTER: Final = 1.0
+SAVE_AFTER: Final = 1.5
 
 #: The longest wait before a failed save is tried again, in seconds.
 RETRY_AT_MOST: Final = 30.0

@@ -2,11 +2,13 @@
 
 tornado makes a frame anew for each connection that a message goes to, and a task to send it. Here a frame is made once
 and, as long as nothing waits, handed to the socket at once; what the socket does not take waits in tornado's buffer, so
-that ping, pong and close frames, which tornado sends, keep their place between ours. Receiving is tornado's.
+that ping, pong and close frames, which tornado sends, keep their place between ours. Receiving is tornado's, only that
+it would have the system stop listening within each frame and begin again after it.
 
 What is used of tornado without being documented there: ``WebSocketHandler.ws_connection`` with ``stream`` and
-``server_terminated``; ``IOStream.socket``; ``IOStream._write_buffer`` with its ``_size``; and
-``IOStream._read_buffer_size``. Where any of it is missing, all is left to tornado.
+``server_terminated``; ``IOStream.socket``; ``IOStream._write_buffer`` with its ``_size``;
+``IOStream._read_buffer_size``; and ``IOStream._state``, which ``IOStream.io_loop`` is told. Where any of it is missing,
+all is left to tornado.
 """
 
 from __future__ import annotations
@@ -16,9 +18,10 @@ from collections.abc import Callable
 from socket import SO_LINGER, SOL_SOCKET, socket
 from struct import pack
 from time import monotonic
-from typing import Final
+from typing import Any, Final, cast
 
 from tornado.concurrent import Future
+from tornado.ioloop import IOLoop
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
@@ -39,6 +42,9 @@ SILENCE: Final = 90.0
 
 #: Bytes that are handed to tornado at a time. So reading slowly can be told from not reading.
 _PIECE: Final = 256 * 1024
+
+#: Bytes that may have come and not been read by anybody while still more is listened for.
+_MAX_AHEAD: Final = 4096
 
 #: For ``SO_LINGER``: what the network has not taken when a socket is closed is dropped.
 _DROP: Final = pack("ii", 1, 0)
@@ -74,6 +80,7 @@ class Stream:
         if self._plain is not None:
             self._socket_send = self._plain.socket.send
             self._buffer = self._plain._write_buffer
+            self._plain.io_loop = cast(IOLoop, _Listening(self._plain))
 
     @property
     def is_idle(self) -> bool:
@@ -199,12 +206,30 @@ class Stream:
         return self._connection is not None and self._connection.server_terminated
 
 
+class _Listening:
+    """The loop as one stream has it: the stream goes on listening as long as little has come that nobody has read."""
+
+    def __init__(self, stream: IOStream) -> None:
+        self._stream = stream
+        self._loop = stream.io_loop
+
+    def update_handler(self, fd: Any, events: int) -> None:
+        """What ``IOLoop.update_handler`` does, with reading among *events* although the stream leaves it out."""
+        if self._stream._read_buffer_size <= _MAX_AHEAD:
+            events |= IOLoop.READ
+            self._stream._state = events  # what it has is what it compares with before it tells us anything
+        self._loop.update_handler(fd, events)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loop, name)
+
+
 def plain_stream(handler: WebSocketHandler) -> IOStream | None:
     """The stream below *handler*'s open WebSocket, if bytes go from it to the network as they are and it is built as
     this module thinks. None for TLS and for whatever else there may come to be."""
     stream = getattr(handler.ws_connection, "stream", None)
     if type(stream) is not IOStream or not isinstance(stream.socket, socket):
         return None
-    if not isinstance(getattr(stream, "_read_buffer_size", None), int):
+    if not all(isinstance(getattr(stream, name, None), int) for name in ("_read_buffer_size", "_state")):
         return None
     return stream if isinstance(getattr(getattr(stream, "_write_buffer", None), "_size", None), int) else None
