@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
+# A file's tests stay together, because they share servers; the fixtures' demo and PostgreSQL run once per process.
+PYTEST := $(BIN)/pytest --numprocesses 2 --dist loadfile
 YJS := tests/interop/yjs
 LAB_SOURCES := $(shell find lab/src lab/style -type f) lab/package.json lab/package-lock.json lab/tsconfig.json
 
@@ -17,10 +19,10 @@ demo: $(VENV)/.demo ## Run the demo: make demo ARGS="--port 9000"
 	@exec $(BIN)/coterie demo $(ARGS)
 
 test: $(VENV)/.dev $(VENV)/.system $(YJS)/node_modules/.installed ## Run every test, the long ones as a sample
-	$(BIN)/pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 
 soak: $(VENV)/.dev $(VENV)/.system $(YJS)/node_modules/.installed ## Run every test, the long ones in full length
-	COTERIE_SOAK=1 $(BIN)/pytest $(ARGS)
+	COTERIE_SOAK=1 $(PYTEST) $(ARGS)
 
 interop: $(VENV)/.dev $(YJS)/node_modules/.installed ## Run what others test such servers with against our rooms
 	cd tests && $(CURDIR)/$(BIN)/python -m interop.upstream.run
