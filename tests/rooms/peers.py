@@ -133,8 +133,8 @@ class Document:
         self.changes = 0
         self.saves: list[Callable[[bool], None]] = []
         self.journal: list[tuple[str, bytes]] = []
-        self.disk: OSError | None = None  # what is wrong with it
-        self.withheld: list[OSError] = []
+        self.disk: OSError | ValueError | None = None  # what is wrong with it
+        self.withheld: list[OSError | ValueError] = []
         self.room = DocumentRoom(
             update(text, client_id=0),  # as what is read from a file
             journal=self._write,

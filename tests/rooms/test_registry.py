@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from websockets.exceptions import InvalidStatus
 
+from coterie.server.rooms.journal.folder import JournalFolder
+from coterie.server.rooms.registry import CannotJoin, Rooms
+from coterie.server.rooms.settings import Settings
+from coterie.server.rooms.worker.client import Worker
+from coterie.server.rooms.worker.results import NotSettled
 from rooms.serving import Server, eventually
 
 
@@ -87,6 +95,63 @@ async def test_a_file_that_was_renamed_by_other_means_is_still_the_same_document
     assert not (impatient.root / "a.txt").exists()
 
 
+async def test_of_a_document_that_cannot_be_opened_nothing_stays_open(server: Server, monkeypatch: Any) -> None:
+    def fail(*_: Any) -> None:
+        raise RuntimeError("no memory")
+
+    (server.root / "a.txt").write_text("start\n")
+    session = await server.session("a.txt", "alice", "editor")
+    room = f"text:file:{session['fileId']}?sessionId={session['sessionId']}"
+    with monkeypatch.context() as context:
+        context.setattr("coterie.server.rooms.registry.OpenDocument", fail)
+        code, _ = await (await server.connect(room)).closed()
+
+    assert 4500 == code
+    assert {} == (await server.rooms.start()).shared._sources
+    assert [] == [path for path in open_files() if path.match(f"journal/{session['fileId']}.*")]
+    assert "start\n" == (await server.open("a.txt")).text
+
+
+def open_files() -> list[Path]:
+    found = []
+    for handle in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):  # that of this very look
+            found.append(handle.readlink())
+    return found
+
+
+async def test_a_large_file_that_is_being_written_is_waited_for_as_a_small_one_is(
+    server: Server, monkeypatch: Any
+) -> None:
+    (server.root / "a.txt").write_text("start\n")
+    tries: list[str] = []
+    ask_about = Worker._ask_about
+
+    async def be_busy_once(worker: Worker, key: str, call: str, *arguments: Any) -> Any:
+        tries.append(call)
+        if len(tries) == 1:
+            raise NotSettled
+        return await ask_about(worker, key, call, *arguments)
+
+    monkeypatch.setattr("coterie.server.rooms.worker.client.SHARED_UP_TO", 0)
+    monkeypatch.setattr(Worker, "_ask_about", be_busy_once)
+
+    assert "start\n" == (await server.open("a.txt")).text
+    assert ["open_document"] * 2 == tries
+
+
+async def test_rooms_that_were_closed_before_they_had_the_journals_say_so(tmp_path: Path) -> None:
+    others = JournalFolder(tmp_path)
+    await others.claim(0)
+    rooms = Rooms({}, logging.getLogger("test"), Settings(tmp_path, 1, 1, 1, 1))
+    rooms.start()
+    await rooms.close()
+    with pytest.raises(CannotJoin):
+        rooms.start()
+
+    others.release()
+
+
 async def test_journals_that_another_server_has_are_waited_for(server: Server, monkeypatch: Any) -> None:
     await server.rooms.start()  # and let go of, as if it were the other's
     server.rooms._journals.release()
@@ -135,8 +200,9 @@ async def test_a_server_that_stops_sends_everybody_away_before_it_saves(server: 
     assert "last start\n" == (server.root / "a.txt").read_text()
 
     session = await server.session("a.txt", "bob", "editor")
-    bob = await server.connect(f"text:file:{session['fileId']}?sessionId={session['sessionId']}", "bob")
-    assert 1001 == (await bob.closed())[0]
+    with pytest.raises(InvalidStatus) as refusal:
+        await server.connect(f"text:file:{session['fileId']}?sessionId={session['sessionId']}", "bob")
+    assert 503 == refusal.value.response.status_code
 
 
 async def test_one_failure_beside_the_rooms_does_not_end_what_goes_on(server: Server, monkeypatch: Any) -> None:

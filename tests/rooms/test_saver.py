@@ -8,6 +8,7 @@ import json
 import logging
 import os
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,7 @@ class Desk:
         source = Source(str(name), whereabouts.file, type_, format_, self.journal_path, "0" * 32)
         opened = await self._worker.open_document(source)
         self.journal = Journal.open(self.journal_path, size=opened.size, next=opened.next)
-        settings = Settings(self._journals.path, sync_seconds=1, keep_days=30, keep_bytes=2**26, forget_after=60)
+        settings = Settings(self._journals.path, sync_seconds=0.1, keep_days=30, keep_bytes=2**26, forget_after=60)
         self.document = self._document = OpenDocument(
             name, whereabouts, opened, self.journal, self._worker, settings, self.problems, logging.getLogger("test")
         )
@@ -329,6 +330,39 @@ async def test_a_journal_is_compacted_while_the_document_is_open(desk: Desk) -> 
     await desk.crash()
     await desk.open("a.txt")
     assert ("after\n", True) == (desk.content, desk.saver.is_clean)
+
+
+async def test_a_disk_that_fails_is_said_to_everybody_until_it_has_everything(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (desk.folder / "a.txt").write_text("alpha\n")
+    await desk.open("a.txt")
+    desk.document._settings = replace(desk.document._settings, forget_after=0)
+    desk.write("alpha\nmine\n")
+    attempts = []
+
+    def fail(_: int) -> None:
+        attempts.append(None)
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as context:
+        context.setattr(os, "fdatasync", fail)
+        await desk.document.write_through()
+        await desk.document.write_through()  # not again at once
+
+        assert ["not-on-disk"] == [problem.word for problem in desk.problems.now()]
+        assert 1 == len(attempts)
+        assert await desk.saver.save()
+        assert not desk.document.may_be_forgotten()
+
+    await asyncio.sleep(desk.document._sync_wait)
+    await desk.document.write_through()
+
+    assert () == desk.problems.now()
+    assert desk.document.may_be_forgotten()
+    await desk.crash()
+    await desk.open("a.txt")
+    assert ("alpha\nmine\n", True) == (desk.content, desk.saver.is_clean)
 
 
 async def eventually_settled(desk: Desk) -> None:

@@ -12,6 +12,7 @@ from coterie.server.rooms.journal.records import OUTSIDE, SERVER
 from rooms.peers import Document, Peer, Writer
 
 FULL = OSError("no space left on device")
+TOO_LARGE = ValueError("the record is too large")
 
 
 def test_an_edit_that_cannot_be_journaled_reaches_nobody_until_it_can() -> None:
@@ -36,6 +37,18 @@ def test_an_edit_that_cannot_be_journaled_reaches_nobody_until_it_can() -> None:
     assert not document.room.is_withholding
     assert [("id-of-alice", edit) for edit in edits] == document.journal
     assert bob.text() == "abc"
+
+
+def test_an_edit_that_no_record_can_hold_reaches_nobody() -> None:
+    document, writer = Document(), Writer()
+    alice, bob = Peer(document.room), Peer(document.room, "bob")
+    document.disk = TOO_LARGE
+    alice.says(SyncUpdate(writer.adds("a")))
+    document.clock.go_on(1)
+
+    assert bob.text() == ""
+    assert [TOO_LARGE] == document.withheld
+    assert ([], False) == (alice.ended, document.room.retry())
 
 
 def test_an_edit_after_the_disk_has_room_again_waits_for_those_before_it() -> None:

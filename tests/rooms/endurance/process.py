@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import httpx
 
+from coterie.server.rooms import registry
 from rooms.serving import WITHIN, Server, eventually, headers
 
 TESTS: Final = Path(__file__).parents[2]
@@ -39,15 +40,24 @@ class Usage:
 class ServerProcess:
     """What a server knows outlives its process: in *folder* are its root, its file ids, its journals and its log.
 
-    *settings* are traits of the rooms' extension.
+    *compact_every* is how often it is looked whether a journal has grown too long, in seconds; *settings* are traits of
+    the rooms' extension.
     """
 
-    def __init__(self, folder: Path, *, is_bound_by_modes: bool = False, **settings: Any) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        is_bound_by_modes: bool = False,
+        compact_every: float = registry.COMPACT_EVERY,
+        **settings: Any,
+    ) -> None:
         self.root = folder / "work"
         self.journals = folder / "journals"
         self.root.mkdir(parents=True, exist_ok=True)
         self.address = ""
         self._folder = folder
+        self._compact_every = compact_every
         self._settings = {"journal_folder": str(self.journals), **settings}
         self._prefix = BOUND_BY_MODES if is_bound_by_modes and os.geteuid() == 0 else ()
         self._process: subprocess.Popen[str] | None = None
@@ -74,7 +84,7 @@ class ServerProcess:
         command = [sys.executable, "-c", "from rooms.endurance.process import main; main()"]
         with (self._folder / "server.log").open("a") as log:
             self._process = subprocess.Popen(
-                [*self._prefix, *command, json.dumps([str(self._folder), self._settings])],
+                [*self._prefix, *command, json.dumps([str(self._folder), self._compact_every, self._settings])],
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -192,7 +202,7 @@ class ServerProcess:
 
 
 def main() -> None:
-    folder, settings = json.loads(sys.argv[1])
+    folder, registry.COMPACT_EVERY, settings = json.loads(sys.argv[1])
     asyncio.run(_serve(Path(folder), settings))
     # As coterie.server ends: threads that wait for something would keep the process.
     os._exit(0)

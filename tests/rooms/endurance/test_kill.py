@@ -31,7 +31,7 @@ _DEEDS = ("write", "print", "print", "write", "new cell", "erase", "show", "writ
 @pytest.mark.timeout(7200)
 async def test_what_another_person_has_seen_outlives_the_server(start_server: Callable[..., ServerProcess]) -> None:
     server = start_server()
-    for number in range(length(8, soak=200)):
+    for number in range(length(4, soak=200)):
         pages: list[Page] = []
         try:
             await _kill_while_people_type(server, PAPERS[number % 2], Random(number), pages)
@@ -85,8 +85,8 @@ async def _kill_while_people_type(server: ServerProcess, paper: Paper, random: R
 async def test_a_kill_while_the_journal_is_compacted_loses_nothing_either(
     start_server: Callable[..., ServerProcess], open_page: Callable[..., Awaitable[Page]]
 ) -> None:
-    # Looked at every ten seconds, from a megabyte on.
-    server = start_server(journal_keep_days=0, journal_keep_megabytes=1)
+    # From a megabyte on.
+    server = start_server(compact_every=1.0, journal_keep_days=0, journal_keep_megabytes=1)
     for number in range(length(1, soak=12)):
         (server.root / f"{number}.txt").write_text("start\n")
         writer = await open_page(server, f"{number}.txt", person="writer")
@@ -160,7 +160,7 @@ async def test_typing_and_saving_go_on_when_the_process_beside_the_server_is_kil
     alice, bob = await open_page(server, "a.txt"), await open_page(server, "a.txt", person="bob")
     words = tokens.make()
     written = []
-    for _ in range(length(3, soak=30)):
+    for _ in range(length(2, soak=30)):
         server.kill_beside()
         for _ in range(10):
             written.append(next(words))

@@ -18,7 +18,7 @@ from rooms.endurance.tokens import Ledger
 from rooms.serving import eventually
 
 #: The day's length, in visits to one document by a few people.
-VISITS = length(64, soak=640)
+VISITS = length(32, soak=640)
 
 #: Few documents, so that each one's journal fills up several times over.
 DOCUMENTS = length(2, soak=6)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Coroutine, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,16 @@ def body_of_journal(records: Iterable[Record]) -> bytes:
 def write_journal(path: Path, records: list[Record], first: int = 1) -> Path:
     path.write_bytes(encode_header(LIFE, first) + body_of_journal(records))
     return path
+
+
+def run(coroutine: Coroutine[Any, Any, None]) -> None:
+    """To its end, in a test that has no loop."""
+    loop = asyncio.new_event_loop()
+    try:
+        loop.run_until_complete(coroutine)
+        loop.run_until_complete(loop.shutdown_default_executor())
+    finally:
+        loop.close()
 
 
 class Typing:

@@ -23,7 +23,7 @@ from coterie.server.rooms.journal.records import (
     RecordKind,
     encode_mark,
 )
-from rooms.journal.making import DIGEST, LIFE, Typing, mark, record, text_of, write_journal
+from rooms.journal.making import DIGEST, LIFE, Typing, mark, record, run, text_of, write_journal
 
 BASE, EDIT, SAVING, SAVED, AGREED, KEPT = RecordKind
 
@@ -226,7 +226,7 @@ def test_what_lay_where_it_is_made_is_replaced(path: Path) -> None:
     assert not elsewhere.exists()
 
 
-@given(st.lists(st.sampled_from(["type", "save", "compact", "replace"]), max_size=60))
+@given(st.lists(st.sampled_from(["type", "save", "compact", "replace", "sync"]), max_size=60))
 def test_a_journal_that_is_compacted_at_any_moment_loses_nothing(
     tmp_path_factory: pytest.TempPathFactory, deeds: list[str]
 ) -> None:
@@ -243,8 +243,10 @@ def test_a_journal_that_is_compacted_at_any_moment_loses_nothing(
             case "compact":
                 waiting = compact(path, journal.size, NOTHING)
             case "replace" if waiting is not None:
-                journal.replace(waiting.path, waiting.upto)
+                run(journal.replace(waiting.path, waiting.upto))
                 waiting = None
+            case "sync":
+                run(journal.sync())
 
     contents = read(path)
     assert (journal.size, journal.next, None) == (contents.end, contents.next, contents.damage)
@@ -265,7 +267,11 @@ async def test_a_journal_is_compacted_while_it_is_being_written(path: Path) -> N
             journal.append((EDIT, "ann", typing.type("y")))
             await asyncio.sleep(0)
         if (done := compacting.result()) is not None:
-            journal.replace(done.path, done.upto)
+            replacing = asyncio.create_task(journal.replace(done.path, done.upto))
+            for _ in range(10):
+                journal.append((EDIT, "ann", typing.type("z")))
+                await asyncio.sleep(0)
+            await replacing
             replaced += 1
 
     assert (journal.size, journal.next) == (read(path).end, read(path).next)

@@ -157,9 +157,10 @@ def test_copies_of_damaged_journals_are_forgotten_as_journals_are(folder: Journa
 
 def test_what_a_crash_left_half_made_goes_at_once(folder: JournalFolder) -> None:
     put(folder, "a.file.journal.new", days=0)
+    put(folder, "a.file.journal.again.new", days=0)
     put(folder, "b.file.journal.new", days=0)  # of a journal that is being compacted right now
 
-    assert 1 == folder.forget_old(30, {folder.path / "b.file.journal"})
+    assert 2 == folder.forget_old(30, {folder.path / "b.file.journal"})
     assert {"b.file.journal.new"} == left(folder)
 
 
@@ -194,6 +195,15 @@ def test_what_people_typed_and_no_file_has_is_not_forgotten(
     put(folder, "a.file.journal", days=99, records=[BASE, mark(2, RecordKind.SAVED, 1), *later])
 
     assert (not is_kept) == folder.forget_old(30, set())
+
+
+def test_what_people_typed_may_be_behind_what_is_damaged(folder: JournalFolder) -> None:
+    records = [BASE, mark(2, RecordKind.SAVED, 1), record(3, RecordKind.EDIT, "", b"DAMAGED"), TYPED]
+    path = put(folder, "a.file.journal", days=99, records=records)
+    path.write_bytes(path.read_bytes().replace(b"DAMAGED", b"DAMAGEd"))
+    os.utime(path, (0, 0))
+
+    assert 0 == folder.forget_old(30, set())
 
 
 def test_an_old_journal_that_cannot_be_read_is_forgotten(folder: JournalFolder) -> None:

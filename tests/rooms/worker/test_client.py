@@ -17,6 +17,7 @@ from pycrdt import Array, Doc, Map, Text
 
 from coterie.server.rooms.journal.journal import Journal
 from coterie.server.rooms.journal.records import SERVER, Mark, RecordKind, encode_mark
+from coterie.server.rooms.whereabouts import stamp_of
 from coterie.server.rooms.worker.client import SHARED_UP_TO, Worker, Workers
 from coterie.server.rooms.worker.pipe import Pipe
 from coterie.server.rooms.worker.results import Gone, Opened, Source, UnknownKey, Unreadable, WorkerDied
@@ -236,6 +237,71 @@ async def test_a_file_that_was_moved_is_found(worker: Worker, table: Table) -> N
     (table.folder / "a.txt").rename(table.folder / "b.txt")
 
     assert table.folder / "b.txt" == await worker.find_moved(table.folder, opened.stamp, 10)
+
+
+async def test_files_that_are_missing_at_the_same_time_are_searched_for_together(
+    worker: Worker, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await worker.start()
+    moved = {}
+    for number in range(20):
+        file = table.source(f"{number}.txt", b"words").file
+        stamp = stamp_of(file)
+        moved[stamp] = file.rename(table.folder / f"moved-{number}.txt")
+    asked, ask = [], worker._process.ask
+
+    def count(call: str, arguments: Any) -> Any:
+        asked.append(call)
+        return ask(call, arguments)
+
+    monkeypatch.setattr(worker._process, "ask", count)
+    searches = [worker.find_moved(table.folder, stamp, 10) for stamp in (*moved, (0, 0, 0, 0))]
+
+    assert [*moved.values(), None] == await asyncio.gather(*searches)
+    assert len(asked) <= 2
+
+
+async def test_everybody_who_waits_for_a_search_hears_that_it_failed(worker: Worker, table: Table) -> None:
+    await worker.start()
+    searches = [asyncio.create_task(worker.find_moved(Path("/proc"), (0, 0, 0, 0), 600)) for _ in range(3)]
+    await asyncio.sleep(0)
+    searches[0].cancel()
+    os.kill(pid(worker), signal.SIGKILL)
+    results = await asyncio.gather(*searches, return_exceptions=True)
+
+    assert [asyncio.CancelledError, WorkerDied, WorkerDied] == [type(result) for result in results]
+    assert await worker.find_moved(table.folder, (0, 0, 0, 0), 10) is None
+
+
+async def test_a_process_that_does_not_answer_in_time_is_ended_and_the_next_call_has_another(
+    worker: Worker, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = table.source("a.txt", b"old\n")
+    opened = await worker.open_document(source)
+    journal = table.journal(source, opened)
+    journal.append((RecordKind.EDIT, "ann", typed(opened, "new ")))
+    number = pid(worker)
+    os.kill(number, signal.SIGSTOP)
+    with monkeypatch.context() as patched:
+        patched.setattr("coterie.server.rooms.worker.client.ANSWER_WITHIN", 0.05)
+        with pytest.raises(WorkerDied):
+            await worker.prepare("a.txt", journal.size)
+
+    assert not _is_running(number)
+    await worker.prepare("a.txt", journal.size)
+    await worker.commit("a.txt")
+    assert b"new old\n" == source.file.read_bytes()
+
+
+async def test_the_larger_a_document_is_the_longer_it_may_take(
+    worker: Worker, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await worker.start()
+    monkeypatch.setattr("coterie.server.rooms.worker.client.ANSWER_WITHIN", 0)
+    monkeypatch.setattr("coterie.server.rooms.worker.client.ANSWER_WITHIN_PER_BYTE", 10)
+
+    assert (await worker.open_document(table.source("a.txt", b"old\n"))).is_saved
+    assert 1 == len(await worker.list_versions(table.folder / "a.txt.journal"))
 
 
 async def test_the_process_ends_with_the_server_whatever_it_is_doing(tmp_path: Path) -> None:

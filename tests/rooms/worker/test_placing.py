@@ -190,15 +190,29 @@ def test_a_moved_file_is_found_by_its_stamp(place: Place, tmp_path: Path) -> Non
     (tmp_path / "deep" / "loop").symlink_to(tmp_path)
     place.file.rename(tmp_path / "deep" / "er" / "b.txt")
 
-    assert tmp_path / "deep" / "er" / "b.txt" == find_moved(tmp_path, stamp, 10)
-    assert find_moved(tmp_path, stamp, -1) is None
+    assert {stamp: tmp_path / "deep" / "er" / "b.txt"} == find_moved(tmp_path, {stamp}, 10)
+    assert {} == find_moved(tmp_path, {stamp}, -1)
+
+
+def test_many_moved_files_are_found_in_one_search(tmp_path: Path) -> None:
+    moved = {}
+    for number in range(20):
+        place = Place(tmp_path / f"{number}.txt", "key")
+        place.file.write_text("words")
+        target = tmp_path / str(number % 3) / f"{number}.txt"
+        target.parent.mkdir(exist_ok=True)
+        moved[place.stamp()] = target
+        place.file.rename(target)
+    gone = (0, 0, 0, 0)
+
+    assert moved == find_moved(tmp_path, {gone, *moved}, 10)
 
 
 @pytest.mark.parametrize("part", range(4))
 def test_a_file_of_which_only_part_of_the_stamp_is_the_same_is_another(place: Place, tmp_path: Path, part: int) -> None:
     device, inode, mtime, size = (value + (number == part) for number, value in enumerate(place.stamp()))
 
-    assert find_moved(tmp_path, (device, inode, mtime, size), 10) is None
+    assert {} == find_moved(tmp_path, {(device, inode, mtime, size)}, 10)
 
 
 @pytest.mark.parametrize("hidden", [".b.txt", ".git/b.txt", ".trash/deep/b.txt"])
@@ -207,7 +221,7 @@ def test_what_is_hidden_is_not_taken_for_the_moved_file(place: Place, tmp_path: 
     (tmp_path / hidden).parent.mkdir(parents=True, exist_ok=True)
     place.file.rename(tmp_path / hidden)
 
-    assert find_moved(tmp_path, stamp, 10) is None
+    assert {} == find_moved(tmp_path, {stamp}, 10)
 
 
 def test_an_outcast_is_not_taken_for_the_moved_file(place: Place) -> None:
@@ -216,4 +230,4 @@ def test_an_outcast_is_not_taken_for_the_moved_file(place: Place) -> None:
     place.exchange()
 
     assert stamp[1] == place.outcast.stat().st_ino
-    assert find_moved(place.file.parent, stamp, 10) is None
+    assert {} == find_moved(place.file.parent, {stamp}, 10)

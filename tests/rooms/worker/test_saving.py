@@ -13,6 +13,7 @@ from coterie.server.rooms.journal.compaction import Keep
 from coterie.server.rooms.journal.records import OUTSIDE, RecordKind
 from coterie.server.rooms.worker import placing, process
 from coterie.server.rooms.worker.results import Denied, Gone, NotSettled, Source, Unreadable
+from rooms.journal.making import run
 from rooms.worker.desk import Desk, as_bytes, code, notebook
 
 TEXT = "alpha\nbeta\ngamma\n"
@@ -428,7 +429,7 @@ def test_a_compacted_journal_is_followed_as_before(opened: Desk) -> None:
     opened.type(TEXT + "unsaved\n")
     compacted = process.compact(opened.source.journal, opened.open_journal.size, Keep(days=0, bytes=0))
     assert compacted is not None
-    opened.open_journal.replace(compacted.path, compacted.upto)
+    run(opened.open_journal.replace(compacted.path, compacted.upto))
     opened.file.write_text("outside\n" + opened.file.read_text())
     opened.look()
     opened.save()

@@ -28,9 +28,14 @@ from coterie.server.rooms.worker.results import Gone, Opened, WorkerError
 #: and after that when it has reached this size (bytes), and whenever it has doubled since.
 COMPACT_FROM: Final = 1024 * 1024
 
+#: The longest wait before a disk that has failed is tried again, in seconds.
+SYNC_AT_MOST: Final = 30.0
+
 NOT_KEPT: Final = "not-kept"
+NOT_ON_DISK: Final = "not-on-disk"
 
 _NOT_KEPT: Final = "Edits to this document are held back: the server cannot write them down. They go out once it can."
+_NOT_ON_DISK: Final = "The server's disk reports errors. Should the server lose power now, recent edits could be lost."
 
 
 class OpenDocument:
@@ -58,6 +63,9 @@ class OpenDocument:
         self._compact_at = 0
         self._is_compacting = False  # two at once would each count on the journal as it was
         self._withheld_at = ""  # the path under which that was said
+        self._in_doubt_at = ""  # the same for what is not on the disk
+        self._sync_wait = 0.0  # seconds; none as long as all is well
+        self._sync_again_at = 0.0
         self._asked_to_save: list[Callable[[bool], None]] = []
         self._answering: asyncio.Task[None] | None = None
         recorder = Recorder(journal)
@@ -118,16 +126,14 @@ class OpenDocument:
         """Try again to journal what could not be."""
         self._keep_up()
 
-    async def sync(self) -> None:
-        """Take what the journal has to the disk."""
-        try:
-            await self._journal.sync()
-        except OSError as error:
-            self._log.warning("a journal could not be written through", exc_info=error)
+    async def write_through(self) -> None:
+        """Take what the journal has to the disk; one that has failed is given time."""
+        if monotonic() >= self._sync_again_at:
+            await self._sync()
 
     async def compact(self) -> None:
         """Let go of what the journal need not keep, once it has grown enough for the work to be worth it."""
-        if self._journal.size < self._compact_at or self._is_compacting:
+        if self._journal.size < self._compact_at or self._is_compacting or self._journal.is_in_doubt:
             return
         self._is_compacting = True
         keep = Keep(days=self._settings.keep_days, bytes=self._settings.keep_bytes)
@@ -136,7 +142,7 @@ class OpenDocument:
             if compacted is not None:
                 async with self.saver.step:  # which count on the size of the journal to mean one place in it
                     if self._closing is None:
-                        self._journal.replace(compacted.path, compacted.upto)
+                        await self._journal.replace(compacted.path, compacted.upto)
                     else:
                         compacted.path.unlink()
         except (OSError, DamagedJournal, WorkerError, RuntimeError) as error:
@@ -160,7 +166,8 @@ class OpenDocument:
             await self.saver.save()
         self.saver.close()
         self._problems.clear(self._withheld_at, NOT_KEPT)
-        await self.sync()
+        await self._sync()
+        self._problems.clear(self._in_doubt_at, NOT_ON_DISK)
         async with self.saver.step:
             self.room.close()
             self._journal.close()
@@ -169,9 +176,31 @@ class OpenDocument:
         except (OSError, WorkerError, RuntimeError) as error:
             self._log.warning("a worker could not let go of a document", exc_info=error)
 
+    async def _sync(self) -> None:
+        try:
+            await self._journal.sync()
+        except (OSError, DamagedJournal) as error:
+            self._not_on_disk(error)
+        else:
+            self._sync_wait = 0.0
+            self._problems.clear(self._in_doubt_at, NOT_ON_DISK)
+
+    def _not_on_disk(self, error: Exception) -> None:
+        if not self._sync_wait:
+            self._log.warning("a journal could not be written through", exc_info=error)
+        self._sync_wait = min(2 * self._sync_wait or self._settings.sync_seconds, SYNC_AT_MOST)
+        self._sync_again_at = monotonic() + self._sync_wait
+        if self._closing is not None:  # nothing is said of it any more
+            return
+        if self._in_doubt_at != self.saver.path:
+            self._problems.clear(self._in_doubt_at, NOT_ON_DISK)
+            self._in_doubt_at = self.saver.path
+        self._problems.set(self._in_doubt_at, NOT_ON_DISK, _NOT_ON_DISK)
+
     @property
     def _is_at_rest(self) -> bool:
-        return self.saver.is_clean and not self.room.is_withholding
+        # A journal that is closed in doubt would be believed when it is opened again.
+        return self.saver.is_clean and not self.room.is_withholding and not self._journal.is_in_doubt
 
     def _keep_up(self) -> bool:
         if self.room.is_withholding and self.room.retry():
@@ -182,7 +211,7 @@ class OpenDocument:
     def _changed(self) -> None:
         self.saver.changed()
 
-    def _withheld(self, error: OSError) -> None:
+    def _withheld(self, error: OSError | ValueError) -> None:
         self._withheld_at = self.saver.path
         self._problems.set(self._withheld_at, NOT_KEPT, _NOT_KEPT)
         self._log.warning("a journal could not be written", exc_info=error)

@@ -11,8 +11,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from contextlib import contextmanager, suppress
+from contextlib import AsyncExitStack, contextmanager, suppress
 from pathlib import Path
+from time import monotonic
 from typing import Any, Final
 from uuid import uuid4
 from weakref import WeakValueDictionary
@@ -41,7 +42,7 @@ from coterie.server.rooms.room import Room
 from coterie.server.rooms.saver import SETTLE_LOOK, SETTLE_WITHIN
 from coterie.server.rooms.settings import Settings
 from coterie.server.rooms.whereabouts import Whereabouts, stamp_of
-from coterie.server.rooms.worker.client import Workers
+from coterie.server.rooms.worker.client import Worker, Workers
 from coterie.server.rooms.worker.results import Denied, Gone, NotSettled, Opened, Source, Stamp, Unreadable
 from coterie.wire.close_codes import CloseCode
 
@@ -168,8 +169,10 @@ class Rooms:
         """Begin what goes on beside the requests, if it has not begun. Needs a running loop.
 
         The task that is answered ends when the journals are this server's, or with JournalsInUse; then the next call
-        tries again.
+        tries again. Raises CannotJoin while the server stops.
         """
+        if self.is_closing:
+            raise CannotJoin(STOPPING)
         if not self._tasks:
             for step, every in (
                 (self._look_at_files, LOOK_EVERY),
@@ -293,14 +296,20 @@ class Rooms:
             journal=journal_path,
             life=self.session_id(name),
         )
-        worker = workers.for_size(size)
-        opened = await _patiently(lambda: worker.open_document(source))
-        self._lives.pop(name, None)
-        journal = Journal.open(journal_path, size=opened.size, next=opened.next)
-        for remark in opened.remarks:
-            self._log.warning("%s: %s", whereabouts.path, remark.sentence)
-            self.problems.tell(whereabouts.path, remark.sentence)
-        return OpenDocument(name, whereabouts, opened, journal, worker, self._settings, self.problems, self._log)
+        worker, opened = await _patiently(workers, size, source)
+        async with AsyncExitStack() as undoing:
+            undoing.push_async_callback(worker.forget, source.key)
+            self._lives.pop(name, None)
+            journal = Journal.open(journal_path, size=opened.size, next=opened.next)
+            undoing.callback(journal.close)
+            for remark in opened.remarks:
+                self._log.warning("%s: %s", whereabouts.path, remark.sentence)
+                self.problems.tell(whereabouts.path, remark.sentence)
+            document = OpenDocument(
+                name, whereabouts, opened, journal, worker, self._settings, self.problems, self._log
+            )
+            undoing.pop_all()  # all is the document's now
+        return document
 
     async def _close(self, document: OpenDocument, *, save: bool = True) -> None:
         try:
@@ -357,7 +366,7 @@ class Rooms:
     async def _write_through(self) -> None:
         """Take the journals to the disk: what the system only remembers, a power loss takes away."""
         for document in tuple(self._open.values()):
-            await document.sync()
+            await document.write_through()
 
     async def _compact(self) -> None:
         for document in tuple(self._open.values()):
@@ -370,14 +379,17 @@ class Rooms:
             await asyncio.to_thread(self._journals.forget_old, self._settings.keep_days, self._in_use)
 
 
-async def _patiently(open_document: Callable[[], Awaitable[Opened]]) -> Opened:
+async def _patiently(workers: Workers, size: int, source: Source) -> tuple[Worker, Opened]:
     """Also wait for whoever is writing the file at this moment."""
-    for _ in range(round(SETTLE_WITHIN / SETTLE_LOOK)):
+    give_up_at = monotonic() + SETTLE_WITHIN
+    while True:
+        worker = workers.for_size(size)  # one that is for this document alone ends when it cannot open it
         try:
-            return await open_document()
+            return worker, await worker.open_document(source)
         except NotSettled:
-            await asyncio.sleep(SETTLE_LOOK)
-    return await open_document()
+            if monotonic() > give_up_at:
+                raise
+        await asyncio.sleep(SETTLE_LOOK)
 
 
 def _inode(stamp: Stamp) -> tuple[int, int]:

@@ -239,8 +239,8 @@ class DocumentRoom(Room):
     """A room with a document, which begins with *state* (an update). ``live`` is the document.
 
     Each visible update is handed to *journal* (the person's id, the update) before anybody is told of it. Where that
-    raises OSError, this update and all after it are *withheld*: nobody is told, and nobody is told what they lack,
-    until ``retry`` has journaled them. *on_withheld* hears of the first of a row.
+    raises OSError or ValueError, this update and all after it are *withheld*: nobody is told, and nobody is told what
+    they lack, until ``retry`` has journaled them. *on_withheld* hears of the first of a row.
 
     *on_change* is called when the content has changed, other than by our own notes; *on_save* for each request to save,
     with what to do once the save has succeeded or failed.
@@ -253,7 +253,7 @@ class DocumentRoom(Room):
         journal: Callable[[str, bytes], None],
         on_change: Callable[[], None],
         on_save: Callable[[Callable[[bool], None]], None],
-        on_withheld: Callable[[OSError], None],
+        on_withheld: Callable[[OSError | ValueError], None],
         log: logging.Logger,
         clock: Clock | None = None,
     ) -> None:
@@ -269,7 +269,7 @@ class DocumentRoom(Room):
         self._updates = Updates(journal)
         self._updates_pace = Pace(self._send_updates, self._clock)
         self._revision = self.live.revision
-        self._withheld_by: OSError | None = None  # until it has been said
+        self._withheld_by: OSError | ValueError | None = None  # until it has been said
         self._is_applying = False
         self._settling: Timer | None = None
         self._resuming: Timer | None = None

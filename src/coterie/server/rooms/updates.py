@@ -9,7 +9,8 @@ from collections.abc import Callable
 class Updates:
     """Keeps what is journaled until it is sent, and what could not be journaled, and all after that, until it can be.
 
-    *journal* takes a person's id and an update; OSError from it means that nothing of that update is in the journal.
+    *journal* takes a person's id and an update; OSError from it, or ValueError for what no record can hold, means that
+    nothing of that update is in the journal.
     """
 
     def __init__(self, journal: Callable[[str, bytes], None]) -> None:
@@ -33,12 +34,12 @@ class Updates:
         """Bytes."""
         return self._withheld_size
 
-    def add(self, person: str, update: bytes) -> OSError | None:
+    def add(self, person: str, update: bytes) -> OSError | ValueError | None:
         """Journal an update, or withhold it. Answers why, if it is the first that is withheld."""
         if not self._withheld:
             try:
                 self._journal(person, update)
-            except OSError as error:
+            except (OSError, ValueError) as error:
                 self._withhold(person, update)
                 return error
             self._to_send.append(update)
@@ -52,7 +53,7 @@ class Updates:
             person, update = self._withheld[0]
             try:
                 self._journal(person, update)
-            except OSError:
+            except (OSError, ValueError):
                 return False
             self._withheld.popleft()
             self._withheld_size -= len(update)

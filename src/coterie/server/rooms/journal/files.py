@@ -23,6 +23,11 @@ def new_path(path: Path) -> Path:
     return path.with_name(path.name + NEW)
 
 
+def again_path(path: Path) -> Path:
+    """The same for what the process that appends to *path* makes, while another may be making ``new_path``."""
+    return path.with_name(path.name + ".again" + NEW)
+
+
 def open_regular(path: Path, flags: int) -> int:
     """A descriptor of the regular file there; links are not followed and nothing is waited for.
 
@@ -42,22 +47,26 @@ def open_regular(path: Path, flags: int) -> int:
 
 
 def write_new(path: Path, parts: Iterable[bytes]) -> Path:
-    """Write *parts* to ``new_path(path)``, replacing whatever lies there, and see it to the disk.
+    """Write *parts* to ``new_path(path)``, as ``write_file`` does."""
+    return write_file(new_path(path), parts)
+
+
+def write_file(path: Path, parts: Iterable[bytes]) -> Path:
+    """Write *parts* to *path*, replacing whatever lies there, and see it to the disk.
 
     Only the server's own account can read it. Nothing is left of it if this raises.
     """
-    new = new_path(path)
-    new.unlink(missing_ok=True)
+    path.unlink(missing_ok=True)
     try:
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
     except BaseException:
-        new.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
         raise
-    return new
+    return path
 
 
 def put_into_place(path: Path) -> None:

@@ -112,7 +112,7 @@ def _may_go(path: Path, oldest: float) -> bool:
     try:
         if not journal or path.is_dir():
             return False
-        if rest == NEW:
+        if rest.endswith(NEW):
             return True
         is_old = path.lstat().st_mtime < oldest
         return is_old and (rest != "" or not _holds_unsaved(path))
@@ -121,9 +121,11 @@ def _may_go(path: Path, oldest: float) -> bool:
 
 
 def _holds_unsaved(path: Path) -> bool:
-    """Whether people typed something that no file is known to have."""
+    """Whether people typed something that no file is known to have, or may have: behind what is damaged, for one."""
     try:
         contents = read(path)
+        if contents.damage is not None and not contents.damage.is_torn:
+            return True
         saved = contents.marks[-1] if contents.marks and contents.marks[-1].kind is not RecordKind.SAVING else None
         return any(
             outline.kind is RecordKind.EDIT

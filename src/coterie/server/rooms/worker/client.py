@@ -21,6 +21,11 @@ from coterie.server.rooms.worker.results import Committed, Draft, Opened, Outsid
 #: A document whose file is larger than this, in bytes, has a worker of its own: others need not wait for it.
 SHARED_UP_TO: Final = 8 * 1024 * 1024
 
+#: How long a call may take, in seconds, and how much longer for each byte of the files that it is about: far longer
+#: than any should. A call that takes longer is taken for one that never ends.
+ANSWER_WITHIN: Final = 120.0
+ANSWER_WITHIN_PER_BYTE: Final = 2 / 1_000_000
+
 #: How long a process that was told to end may take to, in seconds.
 _END_WITHIN: Final = 5.0
 
@@ -32,8 +37,8 @@ class Worker:
 
     Calls are answered one at a time, in the order in which they came. The one that the process dies of raises
     WorkerDied; those behind it go on in a new process, and the document that it was for gets one of its own from then
-    on. Every call may raise what its function in ``process`` does, DamagedJournal, and RuntimeError for a fault that
-    the log describes.
+    on. A process that does not answer in time is ended, and has died then. Every call may raise what its function in
+    ``process`` does, DamagedJournal, and RuntimeError for a fault that the log describes.
 
     *held* are file descriptors that stay open for as long as the process runs.
     """
@@ -44,6 +49,8 @@ class Worker:
         self._process = _Process(self._held)
         self._sources: dict[str, Source] = {}
         self._apart: dict[str, Worker] = {}
+        self._missing: list[tuple[Stamp, asyncio.Future[Path | None]]] = []
+        self._searching: asyncio.Task[None] | None = None
         # A thread that waits for the process: one, so calls queue up before it.
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="worker")
         self.is_closed = False
@@ -132,9 +139,31 @@ class Worker:
         return compacted
 
     async def find_moved(self, root: Path, stamp: Stamp, seconds: float) -> Path | None:
-        """The file of this stamp, searched for below *root* for so many seconds, but not where it is hidden."""
-        found: Path | None = await self._ask("find_moved", root, stamp, seconds)
-        return found
+        """The file of this stamp, searched for below *root* for so many seconds, but not where it is hidden.
+
+        *root* is always the same. There is one search at a time: who asks during one has to wait for the next, which is
+        for all who have asked by then.
+        """
+        answer: asyncio.Future[Path | None] = asyncio.get_running_loop().create_future()
+        self._missing.append((stamp, answer))
+        if self._searching is None or self._searching.done():
+            self._searching = asyncio.create_task(self._search(root, seconds))
+        return await answer
+
+    async def _search(self, root: Path, seconds: float) -> None:
+        while self._missing:
+            missing, self._missing = self._missing, []
+            stamps = frozenset(stamp for stamp, _ in missing)
+            try:
+                found: dict[Stamp, Path] = await self._ask("find_moved", root, stamps, seconds)
+            except Exception as error:  # noqa: BLE001  whoever has asked is told
+                for _, answer in missing:
+                    if not answer.done():
+                        answer.set_exception(error)
+                continue
+            for stamp, answer in missing:
+                if not answer.done():
+                    answer.set_result(found.get(stamp))
 
     def _source(self, key: str) -> Source:
         source = self._sources.get(key)
@@ -210,9 +239,10 @@ class _Process:
     def ask(self, call: str, arguments: tuple[Any, ...]) -> Any:
         """Raises what the call did, and WorkerDied."""
         try:
+            within = _time_for(arguments)
             pipe = self._pipe or self._start()
             pipe.send((call, arguments))
-            (is_answer, result), data = pipe.receive()
+            (is_answer, result), data = self._answer(pipe, within)
         except (EOFError, OSError) as error:
             self.end()
             raise WorkerDied("The process that reads and writes documents has ended unexpectedly.") from error
@@ -229,6 +259,12 @@ class _Process:
             case _:
                 return result
 
+    def _answer(self, pipe: Pipe, within: float) -> tuple[Any, bytes]:
+        """Raises EOFError, also if nothing has come in time, and OSError."""
+        if not pipe.is_readable(within) and self._process is not None:
+            self._process.kill()
+        return pipe.receive()
+
     def end(self) -> None:
         if self._pipe is not None:
             self._pipe.close()
@@ -238,7 +274,8 @@ class _Process:
                 self._process.wait(_END_WITHIN)
             except subprocess.TimeoutExpired:
                 self._process.kill()
-                self._process.wait()
+                with suppress(subprocess.TimeoutExpired):  # it waits for a disk, and ends when that has answered
+                    self._process.wait(_END_WITHIN)
             self._process = None
 
     def _start(self) -> Pipe:
@@ -250,5 +287,22 @@ class _Process:
             command = [sys.executable, "-I", "-m", _MODULE, str(number)]
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=(number, *self._held))
         self._pipe.send(("be_ready", ()))
-        self._pipe.receive()
+        self._answer(self._pipe, ANSWER_WITHIN)
         return self._pipe
+
+
+def _time_for(arguments: tuple[Any, ...]) -> float:
+    """Seconds."""
+    paths = [argument for argument in arguments if isinstance(argument, Path)]
+    for source in arguments:
+        if isinstance(source, Source):
+            paths += [source.file, source.journal]
+    return ANSWER_WITHIN + ANSWER_WITHIN_PER_BYTE * sum(map(_size, paths))
+
+
+def _size(path: Path) -> int:
+    """Bytes; none where there is no file."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0

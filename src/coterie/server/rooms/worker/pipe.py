@@ -7,6 +7,7 @@ without being copied on the way, so that however long they are, no other thread 
 from __future__ import annotations
 
 import pickle
+import select
 import socket
 import struct
 from typing import Any, Final
@@ -30,6 +31,12 @@ class Pipe:
         """Raises EOFError if the other end is closed, or OSError."""
         value, data = _LENGTHS.unpack(self._exactly(_LENGTHS.size))
         return pickle.loads(self._exactly(value)), self._exactly(data)  # noqa: S301
+
+    def is_readable(self, within: float) -> bool:
+        """Whether ``receive`` would find something, the end of it included; waits so many seconds for that."""
+        poll = select.poll()
+        poll.register(self._end, select.POLLIN)
+        return bool(poll.poll(within * 1000))
 
     def close(self) -> None:
         self._end.close()

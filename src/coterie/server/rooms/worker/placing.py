@@ -16,7 +16,7 @@ import math
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -195,38 +195,42 @@ def digest(data: bytes) -> bytes:
     return sha256(data).digest()
 
 
-def find_moved(root: Path, stamp: Stamp, seconds: float) -> Path | None:
-    """The file of this stamp, which moving keeps, searched for below *root* for at most so many seconds.
+def find_moved(root: Path, stamps: Collection[Stamp], seconds: float) -> dict[Stamp, Path]:
+    """The files of these stamps, which moving keeps, searched for below *root* for at most so many seconds.
 
     All of the stamp counts: the inode of a deleted file is soon another's. Links are not followed, and what is hidden,
     folders too, is passed over.
     """
     deadline = time.monotonic() + seconds
+    inodes = {stamp[1] for stamp in stamps}
+    found: dict[Stamp, Path] = {}
     folders = [root]
-    while folders:
+    while folders and len(found) < len(stamps):
         try:
             entries = list(os.scandir(folders.pop(0)))
         except OSError:  # gone meanwhile, or closed to us
             continue
         for entry in entries:
             if time.monotonic() > deadline:
-                return None
+                return found
             if entry.name.startswith("."):
                 continue
-            if entry.inode() == stamp[1] and _has_stamp(entry, stamp):
-                return Path(entry.path)
+            stamp = _stamp_of(entry) if entry.inode() in inodes else None
+            if stamp is not None and stamp in stamps:
+                found.setdefault(stamp, Path(entry.path))
             with suppress(OSError):
                 if entry.is_dir(follow_symlinks=False):
                     folders.append(Path(entry.path))
-    return None
+    return found
 
 
-def _has_stamp(entry: os.DirEntry[str], stamp: Stamp) -> bool:
+def _stamp_of(entry: os.DirEntry[str]) -> Stamp | None:
+    """None for what is no regular file."""
     try:
         status = entry.stat(follow_symlinks=False)
     except OSError:
-        return False
-    return _stamp(status) == stamp and stat.S_ISREG(status.st_mode)
+        return None
+    return _stamp(status) if stat.S_ISREG(status.st_mode) else None
 
 
 def _open_regular(path: Path) -> int:

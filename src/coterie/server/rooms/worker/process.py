@@ -104,8 +104,8 @@ def compact(journal: Path, upto: int, keep: Keep) -> Compacted | None:
     return compaction.compact(journal, upto, keep)
 
 
-def find_moved(root: Path, stamp: Stamp, seconds: float) -> Path | None:
-    return placing.find_moved(root, stamp, seconds)
+def find_moved(root: Path, stamps: frozenset[Stamp], seconds: float) -> dict[Stamp, Path]:
+    return placing.find_moved(root, stamps, seconds)
 
 
 def be_ready() -> None:
