@@ -11,7 +11,7 @@ from sqlalchemy import insert
 from coterie.policy import DIRECT, Principal, PrincipalKind, Role
 from coterie.store import Conflict, Store, StoredGrant, StoredPerson, StoredWorkspace
 from coterie.store.engine import for_writing, open_engine, parse_url
-from coterie.store.tables import grants
+from coterie.store.tables import blocks, grants
 
 ASTRO = Principal(PrincipalKind.GROUP, "astro")
 
@@ -163,3 +163,41 @@ async def test_who_reads_a_list_in_order_to_change_it_sees_what_the_one_before_d
     await other.close()
 
     assert sorted(seen) == list(range(1, 11))
+
+
+async def test_a_copy_gets_the_direct_grants_that_count_and_the_blocks(
+    store: Store, alice: StoredPerson, bob: StoredPerson, penguins: StoredWorkspace, noon: datetime
+) -> None:
+    later = noon + timedelta(hours=1)
+    one, other = Principal(PrincipalKind.USER, bob.id), Principal(PrincipalKind.USER, alice.id)
+    async with store.writing() as tx:
+        await tx.put_grant(penguins.id, ASTRO, Role.EDITOR, expires_at=later, by=alice.id, at=noon)
+        for ended in ("bio", "geo"):
+            principal = Principal(PrincipalKind.GROUP, ended)
+            await tx.put_grant(penguins.id, principal, Role.VIEWER, expires_at=noon, by=alice.id, at=noon)
+        await tx.put_grant(penguins.id, one, Role.CO_OWNER, expires_at=None, by=alice.id, at=noon)
+        await tx.put_grant(penguins.id, other, Role.VIEWER, expires_at=None, by=alice.id, at=noon)
+        await tx._change(
+            insert(grants).values(
+                workspace_id=penguins.id,
+                principal_kind=PrincipalKind.USER,
+                principal_key=alice.id,
+                role=Role.EDITOR,
+                source="invitation-1",
+                created_at=noon,
+                created_by=bob.id,
+            )
+        )
+        for person in (alice, bob):
+            await tx._change(insert(blocks).values(workspace_id=penguins.id, person_id=person.id))
+        copy = await tx.add_workspace("Copy", bob.id, noon)
+
+        await tx.copy_access(penguins.id, copy.id, but=one, by=bob.id, at=noon)
+
+    async with store.reading() as tx:
+        assert await tx.list_grants(copy.id) == [
+            StoredGrant(copy.id, ASTRO, Role.EDITOR, DIRECT, None, later, noon, bob.id),
+            StoredGrant(copy.id, other, Role.VIEWER, DIRECT, None, None, noon, bob.id),
+        ]
+        assert (await tx.facts(copy.id)).blocked == {alice.id}
+        assert len(await tx.list_grants(penguins.id)) == 6

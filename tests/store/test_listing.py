@@ -11,7 +11,7 @@ from sqlalchemy import Engine, event, insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from coterie.policy import DIRECT, GeneralAccess, Person, Principal, PrincipalKind, Role, decide
-from coterie.store import ListedWorkspace, Malformed, Store, StoredPerson
+from coterie.store import ListedWorkspace, Malformed, NotFound, Section, Store, StoredPerson
 from coterie.store.engine import for_writing, open_engine, parse_url
 from coterie.store.tables import blocks, grants
 
@@ -212,3 +212,55 @@ async def test_a_list_takes_two_queries_however_long_it_is(store: Store, alice: 
         counts.append(asked.count("SELECT"))
 
     assert counts == [2, 2]
+
+
+async def test_the_sections_part_the_list_and_a_search_narrows_it(
+    store: Store, alice: StoredPerson, bob: StoredPerson, noon: datetime
+) -> None:
+    """Every way to be listed, marked or not, put away or not: each is in the first section that it fits."""
+    expected: dict[Section, set[str]] = {section: set() for section in Section}
+    person = _person(bob)
+    async with store.writing() as tx:
+        for way in (Section.MINE, Section.SHARED, Section.GLOBAL):
+            for is_marked in (False, True):
+                for is_archived in (False, True):
+                    creator = bob if way is Section.MINE else alice
+                    workspace = await tx.add_workspace(f"{way} Größe", creator.id, noon)
+                    if way is not Section.MINE:
+                        await tx.set_general_access(workspace.id, GeneralAccess.GLOBAL)
+                    if way is Section.SHARED:
+                        to = Principal(PrincipalKind.USER, bob.id)
+                        await tx.put_grant(workspace.id, to, Role.VIEWER, expires_at=None, by=alice.id, at=noon)
+                    if is_marked:
+                        await tx.set_favourite(workspace.id, bob.id, True)
+                    if is_archived:
+                        await tx.set_archived(workspace.id, noon)
+                    section = Section.ARCHIVED if is_archived else Section.FAVOURITES if is_marked else way
+                    expected[section].add(workspace.id)
+
+    async with store.reading() as tx:
+        listed = {each: await tx.list_workspaces(person, at=noon, limit=99, section=each) for each in Section}
+        named = await tx.list_workspaces(person, at=noon, limit=99, q="MINE GRÖSSE", section=Section.ARCHIVED)
+
+    assert expected == {section: {item.workspace.id for item in items} for section, items in listed.items()}
+    assert [item.workspace.name for item in named] == ["mine Größe"] * 2
+
+
+async def test_who_gave_is_who_made_the_youngest_grant_that_counts(
+    store: Store, alice: StoredPerson, bob: StoredPerson, noon: datetime
+) -> None:
+    groups = frozenset({"astro", "bio"})
+    async with store.writing() as tx:
+        carol = await tx.see_person("carol", noon)
+        workspace = await tx.add_workspace("Penguins", alice.id, noon)
+        for key, by, hours, ends in (("astro", alice, 0, None), ("bio", bob, 1, None), ("bio", carol, 2, noon)):
+            to = Principal(PrincipalKind.GROUP, key)
+            at = noon + timedelta(hours=hours)
+            await tx.put_grant(workspace.id, to, Role.VIEWER, expires_at=ends, by=by.id, at=at)
+
+    async with store.reading() as tx:
+        listed = await tx.get_listed(workspace.id, _person(bob, groups=groups), at=noon + timedelta(hours=3))
+        with pytest.raises(NotFound):
+            await tx.get_listed("a" * 16, _person(bob), at=noon)
+
+    assert listed.given_by == alice

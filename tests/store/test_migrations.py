@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import Connection, insert, inspect, text
 
-from coterie.store import Store, Unavailable
+from coterie.policy import Person
+from coterie.store import Store, Unavailable, migrations
 from coterie.store.engine import open_engine, parse_url
 from coterie.store.tables import metadata
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 async def test_the_migrations_and_the_tables_agree(store: Store, url: str) -> None:
@@ -94,3 +101,32 @@ async def test_a_database_of_another_version_is_refused_and_left_alone(store: St
         version = (await connection.execute(text("SELECT version_num FROM alembic_version"))).scalar_one()
     await engine.dispose()
     assert version == "future"
+
+
+async def test_names_from_before_there_was_a_search_are_found(url: str) -> None:
+    def fill(connection: Connection) -> None:
+        config = Config()
+        config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+        config.set_main_option("path_separator", "os")
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        connection.execute(insert(metadata.tables["persons"]), {"id": "a" * 16, "name": "alice", "hub_created": NOON})
+        connection.execute(
+            text(
+                "INSERT INTO workspaces (id, is_home, name, account, creator_id, general_access, created_at) "
+                "VALUES (:id, false, 'Größe', 'ws-x', :creator, 'restricted', CURRENT_TIMESTAMP)"
+            ),
+            {"id": "b" * 16, "creator": "a" * 16},
+        )
+
+    engine = open_engine(parse_url(url))
+    async with engine.begin() as connection:
+        await connection.run_sync(fill)
+    await engine.dispose()
+    store = Store(url)
+    await store.migrate()
+
+    async with store.reading() as tx:
+        found = await tx.list_workspaces(Person("a" * 16, "alice"), at=NOON, limit=9, q="GRÖSSE")
+    await store.close()
+    assert [item.workspace.name for item in found] == ["Größe"]

@@ -67,6 +67,7 @@ async def test_an_entry_is_wanted_then_admitted_then_gone(
 ) -> None:
     later = noon + timedelta(hours=1)
     async with store.writing() as tx:
+        assert await tx.find_entry(penguins.id, bob.id) is None
         wanted = await tx.want_entry(penguins.id, bob.id, noon)
         assert wanted == StoredEntry(penguins.id, bob.id, EntryState.WANTED, noon)
         assert await tx.want_entry(penguins.id, bob.id, later) == wanted
@@ -74,6 +75,7 @@ async def test_an_entry_is_wanted_then_admitted_then_gone(
         assert await tx.mark_admitted(penguins.id, bob.id)
         admitted = StoredEntry(penguins.id, bob.id, EntryState.ADMITTED, noon)
         assert await tx.want_entry(penguins.id, bob.id, later) == admitted
+        assert await tx.find_entry(penguins.id, bob.id) == admitted
         assert await tx.list_entries(penguins.id) == [admitted]
 
         assert await tx.remove_entry(penguins.id, bob.id)

@@ -9,11 +9,14 @@ from coterie.policy.acts import (
     Verdict,
     Why,
     may,
+    may_administer,
     may_anonymise,
     may_grant,
     may_invite,
     may_name,
     may_remove,
+    may_request,
+    may_run,
     may_set_general_access,
 )
 from coterie.policy.decision import Allow, Decision, Deny, Reason, Through, decide
@@ -45,10 +48,13 @@ __all__ = [
     "Workspace",
     "decide",
     "may",
+    "may_administer",
     "may_anonymise",
     "may_grant",
     "may_invite",
     "may_name",
     "may_remove",
+    "may_request",
+    "may_run",
     "may_set_general_access",
 ]

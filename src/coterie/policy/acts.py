@@ -125,6 +125,14 @@ def may_grant(decision: Decision, workspace: Workspace, principal: Principal, ro
     return allowed
 
 
+def may_request(person: Person, workspace: Workspace) -> Verdict:
+    """Whether those who manage access hear of it when *person* asks for a role. A home is shared by invitation only,
+    and who is blocked is not heard."""
+    if workspace.is_home or person.id in workspace.blocked:
+        return Refusal(Why.UNKNOWN_WORKSPACE)
+    return Permit()
+
+
 def may_remove(decision: Decision, workspace: Workspace, principal: Principal) -> Verdict:
     """Whether somebody with *decision* may remove what names *principal*. Removing needs no nearness: who left the
     remover's groups can still be removed."""
@@ -140,12 +148,22 @@ def may_invite(decision: Decision, *, role: Role, is_home: bool = False) -> Verd
     return allowed
 
 
+def may_administer(actor: Person) -> Verdict:
+    """Whether *actor* may look at everybody: who exists, and the whole audit log. Ask it before anything is looked up,
+    so that nobody else learns whether somebody exists."""
+    return Permit() if actor.administrator else Refusal(Why.ADMINISTRATORS_ONLY)
+
+
 def may_anonymise(actor: Person, person: Person) -> Verdict:
     """Whether *actor* may anonymise *person*: administrators alone, and not themselves, because what the person created
     moves to the actor."""
-    if not actor.administrator:
-        return Refusal(Why.ADMINISTRATORS_ONLY)
-    return Refusal(Why.ONESELF) if actor.id == person.id else Permit()
+    allowed = may_administer(actor)
+    return Refusal(Why.ONESELF) if allowed and actor.id == person.id else allowed
+
+
+def may_run(role: Role) -> Verdict:
+    """Whether somebody with *role* can run code in the server, and so leave something running there."""
+    return Permit() if role.reaches(Role.EDITOR) else Refusal(Why.ROLE_TOO_WEAK, Role.EDITOR)
 
 
 def _may_touch(decision: Decision, workspace: Workspace, principal: Principal) -> Verdict:

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from datetime import UTC, datetime
 from enum import Enum as PythonEnum
 
@@ -17,11 +18,19 @@ from coterie.store.errors import Malformed
 NAME_MAX = 255
 #: How long the note of somebody who asks for access may be, in characters.
 NOTE_MAX = 500
+#: How long a name can become by folding: no character becomes more than three.
+FOLDED_MAX = 3 * NAME_MAX
 
 
 def is_storable(text: str, length: int = NAME_MAX) -> bool:
     """Whether both databases can keep *text* as it is."""
     return len(text) <= length and not any(char == "\0" or "\ud800" <= char <= "\udfff" for char in text)
+
+
+def folded(text: str) -> str:
+    """*text* without regard to case, in every script: canonical caseless matching of Unicode, section 3.13. Done here,
+    because each database folds in its own way, and SQLite only ASCII."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold())
 
 
 def in_utc(instant: datetime) -> datetime:

@@ -4,23 +4,35 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Final
 
-from coterie.policy import GeneralAccess, Grant, Principal, Role, Workspace
+from coterie.policy import GeneralAccess, Grant, Principal, PrincipalKind, Role, Workspace
 from coterie.store.errors import Malformed
 from coterie.store.ids import is_id
+
+#: In place of when the Hub made somebody's account, once they are anonymised: it would tell whose it was.
+NO_TIME: Final = datetime.fromtimestamp(0, UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredPerson:
-    """A person. *name* and *hub_created* are the Hub's; both together make the person, *id* stands for them."""
+    """A person. *name* and *hub_created* are the Hub's; both together make the person, *id* stands for them. Of
+    somebody anonymised the name is a pseudonym, and no account is theirs any more."""
 
     id: str
     name: str
     hub_created: datetime
+
+    @property
+    def is_anonymised(self) -> bool:
+        """Whether this person has been anonymised."""
+        return self.hub_created == NO_TIME
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +78,51 @@ class StoredGrant:
     def fact(self) -> Grant:
         """The grant as decide() weighs it."""
         return Grant(self.principal, self.role, self.source, self.session, self.expires_at)
+
+    @property
+    def version(self) -> str:
+        """Another one with every change of the grant, and for every grant: tells whether somebody has seen this
+        state."""
+        ends = None if self.expires_at is None else self.expires_at.isoformat()
+        state = [self.workspace_id, *self.place.key, self.role.word, self.session, ends, self.created_by]
+        return hashlib.sha256(json.dumps(state).encode()).hexdigest()[:20]
+
+    @property
+    def place(self) -> GrantPlace:
+        """Where the grant stands in the list of its workspace."""
+        return GrantPlace(self.created_at, self.principal.kind.value, self.principal.key, self.source)
+
+
+@dataclass(frozen=True, slots=True)
+class GrantPlace:
+    """A place in the list of a workspace's grants: behind the grant that these values are of."""
+
+    created_at: datetime
+    kind: str
+    principal_key: str
+    source: str
+
+    @property
+    def key(self) -> tuple[str, str, str, str]:
+        """The place as texts."""
+        return self.created_at.isoformat(), self.kind, self.principal_key, self.source
+
+    @property
+    def text(self) -> str:
+        """The place as callers carry it; they need not understand it."""
+        return base64.urlsafe_b64encode(json.dumps(self.key).encode()).decode().rstrip("=")
+
+    @classmethod
+    def parse(cls, text: str) -> GrantPlace:
+        """The place whose text this is. Raises Malformed for any other text."""
+        try:
+            plain = json.loads(base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True))
+            created_at, kind, principal_key, source = (str(part) for part in plain)
+            at = datetime.fromisoformat(created_at).astimezone(UTC)
+            place = cls(at, PrincipalKind(kind).value, principal_key, source)
+        except (binascii.Error, ValueError, TypeError, OverflowError):
+            raise Malformed("This is not a cursor of a list.") from None
+        return place
 
 
 class EntryState(StrEnum):
@@ -134,7 +191,7 @@ class AuditRecord:
 class ListedWorkspace:
     """A workspace in one person's list. *facts* hold what reaches that person and nothing else: decide for nobody else
     with them. *is_visited* says whether the person has ever opened it; *given_by* is who made the youngest grant that
-    reaches the person, None without any."""
+    counts and reaches the person, None where it was only ever the person."""
 
     workspace: StoredWorkspace
     creator: StoredPerson
@@ -147,6 +204,16 @@ class ListedWorkspace:
     def cursor(self) -> str:
         """Where the list goes on after this one."""
         return Cursor(self.workspace.created_at, self.workspace.id).text
+
+
+class Section(StrEnum):
+    """A part of somebody's list. Everything in the list is in one section: in the first of these that it fits."""
+
+    ARCHIVED = "archived"
+    FAVOURITES = "favourites"
+    MINE = "mine"
+    SHARED = "shared"
+    GLOBAL = "global"
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 
 from coterie.policy import GeneralAccess, PrincipalKind, Role
-from coterie.store.columns import NOTE_MAX, Exact, Instant, word_of
+from coterie.store.columns import FOLDED_MAX, NOTE_MAX, Exact, Instant, word_of
 from coterie.store.ids import LENGTH
 from coterie.store.records import EntryState
 
@@ -64,6 +64,8 @@ workspaces = Table(
     Column("session", Exact()),
     Column("copied_from", Exact()),
     Column("copies_outputs", Boolean()),
+    # The name as a search compares it: whoever sets the one sets the other.
+    Column("name_folded", Exact(FOLDED_MAX), nullable=False, server_default=text("''")),
     UniqueConstraint("account"),
     Index("ix_workspaces_creator_id", "creator_id"),
     Index("ix_workspaces_general_access", "general_access"),

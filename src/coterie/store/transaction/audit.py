@@ -1,13 +1,16 @@
-"""The audit log: who did what. Records are added and read, and never changed."""
+"""The audit log: who did what. Records are added and read, and never changed, but for the addresses of people who are
+anonymised."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, insert, select
+from sqlalchemy import Row, and_, false, insert, or_, select
 
 from coterie.policy import Principal
+from coterie.store.columns import is_storable
 from coterie.store.records import AuditEntry, AuditRecord
 from coterie.store.tables import audit
 from coterie.store.transaction.statements import Statements
@@ -17,7 +20,9 @@ class Audit(Statements):
     """What a transaction can do with the audit log."""
 
     async def append_audit(self, entry: AuditEntry) -> None:
-        """Record *entry*, together with all else that the transaction changes or not at all. Raises Malformed."""
+        """Record *entry*, together with all else that the transaction changes or not at all. Raises Malformed, and
+        NotFound where the actor has been anonymised meanwhile: then nothing of it happens."""
+        await self._insist_known(entry.actor_id)
         await self._change(
             insert(audit).values(
                 at=entry.at,
@@ -60,6 +65,17 @@ class Audit(Statements):
         if before is not None:
             query = query.where(audit.c.id < before)
         return [_record_of(row) for row in await self._rows(query)]
+
+    async def find_latest_about(self, workspace_id: str, subjects: Collection[Principal]) -> AuditRecord | None:
+        """The youngest record of what was done in this workspace to one of *subjects*."""
+        is_one = [
+            and_(audit.c.subject_kind == subject.kind, audit.c.subject_key == subject.key)
+            for subject in subjects
+            if is_storable(subject.key)
+        ]
+        query = select(audit).where(audit.c.workspace_id == workspace_id, or_(false(), *is_one))
+        row = await self._row(query.order_by(audit.c.id.desc()).limit(1))
+        return None if row is None else _record_of(row)
 
 
 def _record_of(row: Row[Any]) -> AuditRecord:

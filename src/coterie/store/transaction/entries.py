@@ -22,10 +22,15 @@ class Entries(Statements):
         await self._add_unless_there(
             entries, workspace_id=workspace_id, person_id=person_id, state=EntryState.WANTED, at=at
         )
-        row = await self._row(select(entries).where(*_is(workspace_id, person_id)))
-        if row is None:
+        entry = await self.find_entry(workspace_id, person_id)
+        if entry is None:
             raise NotFound("The entry was removed at this moment.")
-        return entry_of(row)
+        return entry
+
+    async def find_entry(self, workspace_id: str, person_id: str) -> StoredEntry | None:
+        """The person's entry, None where they did not open this workspace."""
+        row = await self._row(select(entries).where(*_is(workspace_id, person_id)))
+        return None if row is None else entry_of(row)
 
     async def mark_admitted(self, workspace_id: str, person_id: str) -> bool:
         """The person holds the Hub share now. Answers False where the entry is gone: the share has to go as well."""

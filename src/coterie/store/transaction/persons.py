@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, Select, select, union
+from sqlalchemy import Row, Select, delete, func, or_, select, union, update
 
 from coterie.policy import PrincipalKind
-from coterie.store.columns import is_storable
+from coterie.store.columns import folded, is_storable
 from coterie.store.errors import NotFound
 from coterie.store.ids import is_id, new_id
 from coterie.store.records import StoredPerson
@@ -35,6 +35,44 @@ class Persons(Statements):
             return None
         row = await self._row(select(persons).where(persons.c.name == name, persons.c.hub_created == hub_created))
         return None if row is None else person_of(row)
+
+    async def list_people_since(self, hub_created: datetime) -> list[StoredPerson]:
+        """Everybody whose account the Hub made at this very instant, by name. Enough in reading()."""
+        query = select(persons).where(persons.c.hub_created == hub_created).order_by(persons.c.name)
+        return [person_of(row) for row in await self._rows(query)]
+
+    async def rename_person(self, person: StoredPerson, name: str) -> bool:
+        """The Hub has given the account of *person* another *name*: their home goes by it too, and the home of whoever
+        bore it before is gone. Answers False, and changes nothing, where *person* is stored otherwise by now. Raises
+        Conflict where somebody is known by this name and instant already, and Malformed."""
+        homes = select(workspaces.c.id).where(
+            workspaces.c.is_home, or_(workspaces.c.creator_id == person.id, workspaces.c.account == name)
+        )
+        for row in await self._rows(homes.order_by(workspaces.c.id)):
+            await self._lock(row.id)
+        is_still_so = (persons.c.id == person.id, persons.c.name == person.name)
+        renamed = await self._change(
+            update(persons).where(*is_still_so, persons.c.hub_created == person.hub_created).values(name=name)
+        )
+        if renamed.rowcount != 1:
+            return False
+        is_theirs = workspaces.c.creator_id == person.id
+        await self._change(delete(workspaces).where(workspaces.c.is_home, workspaces.c.account == name, ~is_theirs))
+        await self._change(
+            update(workspaces)
+            .where(workspaces.c.is_home, is_theirs)
+            .values(account=name, name=name, name_folded=folded(name))
+        )
+        return True
+
+    async def search_people(self, text: str, *, limit: int) -> list[StoredPerson]:
+        """At most *limit* people whose name has *text* in it, whatever the case of ASCII letters, by name and then by
+        account, the earliest first."""
+        if not is_storable(text):
+            return []
+        query = select(persons).where(func.lower(persons.c.name).contains(text.lower(), autoescape=True))
+        query = query.order_by(persons.c.name, persons.c.hub_created).limit(limit)
+        return [person_of(row) for row in await self._rows(query)]
 
     async def get_people(self, ids: Iterable[str]) -> dict[str, StoredPerson]:
         """The persons with these ids, by id. Raises NotFound if one of them is not stored."""

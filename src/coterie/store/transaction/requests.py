@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, delete, func, select
+from sqlalchemy import Row, and_, delete, func, or_, select
 
+from coterie.policy import DIRECT, PrincipalKind, Role
 from coterie.store.records import StoredRequest
-from coterie.store.tables import requests
+from coterie.store.tables import grants, requests
 from coterie.store.transaction.statements import Statements
 
 
@@ -33,6 +34,20 @@ class Requests(Statements):
         """All that wait in this workspace, the oldest first."""
         query = select(requests).where(requests.c.workspace_id == workspace_id)
         return [_request_of(row) for row in await self._rows(query.order_by(requests.c.at, requests.c.person_id))]
+
+    async def roles_by_name(self, workspace_id: str, at: datetime) -> dict[str, Role]:
+        """Of those who wait in this workspace and have a role here by name at the instant *at*: the role, by the
+        person's id."""
+        is_theirs = and_(
+            grants.c.workspace_id == requests.c.workspace_id,
+            grants.c.principal_kind == PrincipalKind.USER,
+            grants.c.principal_key == requests.c.person_id,
+            grants.c.source == DIRECT,
+            or_(grants.c.expires_at.is_(None), grants.c.expires_at > at),
+        )
+        query = select(requests.c.person_id, grants.c.role).join(grants, is_theirs)
+        rows = await self._rows(query.where(requests.c.workspace_id == workspace_id))
+        return {row.person_id: row.role for row in rows}
 
     async def count_requests(self, workspace_ids: list[str]) -> dict[str, int]:
         """How many wait in each of these workspaces; those without any are left out."""

@@ -10,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from coterie.store.errors import NotFound, translated
 from coterie.store.ids import is_id
-from coterie.store.tables import workspaces
+from coterie.store.records import NO_TIME
+from coterie.store.tables import persons, workspaces
 
 
 class Statements:
@@ -51,6 +52,14 @@ class Statements:
     def _refuse_late(self, workspace_id: str) -> None:
         if self.has_appended and workspace_id not in self._locked:
             raise RuntimeError("events come last: change every workspace before the first event is appended")
+
+    async def _insist_known(self, person_id: str) -> None:
+        """Keep this person from being anonymised until the commit. Raises NotFound where they have been; whoever is not
+        stored at all passes."""
+        query = select(persons.c.hub_created).where(persons.c.id == person_id)
+        row = (await self._change(query.with_for_update(read=True, key_share=True))).first()
+        if row is not None and row.hub_created == NO_TIME:
+            raise NotFound("This person has been anonymised.")
 
     async def _lock(self, workspace_id: str) -> None:
         """Wait until nobody else changes this workspace, and keep it so until the commit. Raises NotFound."""

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, delete, insert, select, update
 
 from coterie import policy
 from coterie.policy import GeneralAccess
-from coterie.store.columns import in_utc, is_storable
+from coterie.store.columns import folded, in_utc, is_storable
 from coterie.store.errors import Conflict, NotFound
 from coterie.store.ids import is_id, new_account, new_id
 from coterie.store.records import StoredWorkspace
 from coterie.store.tables import blocks, grants, persons, workspaces
-from coterie.store.transaction.grants import grant_of, ways_to
+from coterie.store.transaction.grants import grant_of, grants_reaching
 from coterie.store.transaction.statements import Statements
 
 
@@ -46,7 +47,7 @@ class Workspaces(Statements):
             copied_from=copied_from,
             copies_outputs=copies_outputs,
         )
-        await self._change(insert(workspaces).values(asdict(added)))
+        await self._change(insert(workspaces).values(asdict(added) | {"name_folded": folded(name)}))
         # Nobody else can see it yet, so nobody waits for it.
         self._locked.add(added.id)
         return added
@@ -72,6 +73,7 @@ class Workspaces(Statements):
             id=new_id(),
             is_home=True,
             name=account,
+            name_folded=folded(account),
             account=account,
             creator_id=person_id,
             general_access=GeneralAccess.RESTRICTED,
@@ -91,6 +93,11 @@ class Workspaces(Statements):
     async def find_by_id(self, workspace_id: str) -> StoredWorkspace | None:
         """The workspace or home with this id, which is the store's own for a home."""
         return await self._find(workspaces.c.id == workspace_id) if is_id(workspace_id) else None
+
+    async def find_by_ids(self, workspace_ids: Collection[str]) -> dict[str, StoredWorkspace]:
+        """Those of these workspaces and homes that are there, by id."""
+        query = select(workspaces).where(workspaces.c.id.in_(workspace_ids))
+        return {row.id: workspace_of(row) for row in await self._rows(query)} if workspace_ids else {}
 
     async def find_workspace_by_account(self, account: str) -> StoredWorkspace | None:
         """The workspace or home whose server runs under this name in the Hub."""
@@ -118,7 +125,7 @@ class Workspaces(Statements):
         granting = select(grants).where(grants.c.workspace_id == workspace_id)
         blocking = select(blocks.c.person_id).where(blocks.c.workspace_id == workspace_id)
         if person is not None:
-            granting = granting.where(or_(*ways_to(person)))
+            granting = grants_reaching(person, grants.c.workspace_id == workspace_id)
             blocking = blocking.where(blocks.c.person_id == person.id)
         granted = await self._rows(granting)
         blocked = await self._rows(blocking)
@@ -133,7 +140,7 @@ class Workspaces(Statements):
 
     async def rename_workspace(self, workspace_id: str, name: str) -> None:
         """Give it another name. Raises NotFound, and Malformed for a name that cannot be stored."""
-        await self._set(workspace_id, name=name)
+        await self._set(workspace_id, name=name, name_folded=folded(name))
 
     async def set_general_access(self, workspace_id: str, value: GeneralAccess) -> None:
         """Say who reaches it without a grant. Raises NotFound."""

@@ -1,9 +1,11 @@
-"""Requests for access, what people have opened, the audit log, and where copies come from."""
+"""Requests for access, what people have opened, the audit log, where copies come from, and names to search in."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+
+from coterie.store.columns import folded
 
 revision = "0002"
 down_revision = "0001"
@@ -14,6 +16,8 @@ depends_on = None
 def upgrade() -> None:
     op.add_column("workspaces", sa.Column("copied_from", _text(255)))
     op.add_column("workspaces", sa.Column("copies_outputs", sa.Boolean()))
+    op.add_column("workspaces", sa.Column("name_folded", _text(765), nullable=False, server_default=sa.text("''")))
+    _fold_names()
     op.create_table("visits", *_of_a_person("visits"), sa.Column("at", _instant(), nullable=False))
     op.create_table(
         "requests",
@@ -41,6 +45,17 @@ def upgrade() -> None:
     )
     op.create_index("ix_audit_workspace_id_id", "audit", ["workspace_id", "id"])
     op.create_index("ix_audit_actor_id_id", "audit", ["actor_id", "id"])
+
+
+def _fold_names() -> None:
+    workspaces = sa.table("workspaces", sa.column("id"), sa.column("name"), sa.column("name_folded"))
+    connection = op.get_bind()
+    change = workspaces.update().where(workspaces.c.id == sa.bindparam("of"))
+    names = connection.execute(sa.select(workspaces.c.id, workspaces.c.name)).all()
+    if names:
+        connection.execute(
+            change.values(name_folded=sa.bindparam("to")), [{"of": id_, "to": folded(name)} for id_, name in names]
+        )
 
 
 def _of_a_person(table: str) -> tuple[sa.schema.SchemaItem, ...]:
