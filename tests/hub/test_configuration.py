@@ -32,7 +32,7 @@ def _role(c: Config, name: str) -> Any:
 
 
 def test_the_service_gets_exactly_the_environment_it_reads(c: Config) -> None:
-    addresses = configure(c, state=STATE, service_port=4711, site_administrators="ops")
+    addresses = configure(c, state=STATE, service_port=4711, site_administrators="ops", trusted_proxies="10.0.0.0/8")
 
     (service,) = c.JupyterHub.services
     expected = {
@@ -40,6 +40,7 @@ def test_the_service_gets_exactly_the_environment_it_reads(c: Config) -> None:
         "COTERIE_PUBLIC_URL": "http://coterie--service.hub.localhost:8000/services/coterie/",
         "COTERIE_HUB_PUBLIC_URL": "http://hub.localhost:8000/",
         "COTERIE_SITE_ADMINISTRATORS": "ops",
+        "COTERIE_TRUSTED_PROXIES": "10.0.0.0/8",
         "COTERIE_SUBDOMAINS": "1",
     }
     assert service["environment"] == expected

@@ -210,3 +210,117 @@ def test_a_spawner_is_wrapped_once() -> None:
 
     assert in_coterie(once) is once
     assert in_coterie(WorkspaceSpawner) is WorkspaceSpawner
+
+
+SOURCE = {"workspace": "whales2345672222", "account": "ws-sourcesourceabcd", "with_outputs": True}
+
+
+def _is_a_copy(service: ServiceOfOurs, source: dict[str, Any] | None) -> None:
+    service.body |= {"is_copy": True, "source": source}
+
+
+async def _first_start(start: Any, tmp_path: Path, **traits: Any) -> Any:
+    """Starts as the Hub does, and answers what is in the work folder then."""
+    spawner = await start(ACCOUNT, **traits)
+    return {path.name: path.read_text() for path in (tmp_path / ACCOUNT / "work").iterdir() if spawner.pid}
+
+
+async def test_a_copy_starts_with_the_files_of_its_source(start: Any, service: ServiceOfOurs, tmp_path: Path) -> None:
+    _is_a_copy(service, SOURCE)
+    (tmp_path / SOURCE["account"] / "work").mkdir(parents=True)
+    (tmp_path / SOURCE["account"] / "work" / "a.txt").write_text("a")
+
+    assert await _first_start(start, tmp_path) == {"a.txt": "a"}
+
+
+async def test_a_copy_of_what_was_never_opened_starts_with_the_same_sample(
+    start: Any, service: ServiceOfOurs, tmp_path: Path
+) -> None:
+    _is_a_copy(service, SOURCE)
+    (tmp_path / "samples" / SOURCE["workspace"]).mkdir(parents=True)
+    (tmp_path / "samples" / SOURCE["workspace"] / "b.txt").write_text("b")
+
+    assert await _first_start(start, tmp_path, samples=str(tmp_path / "samples")) == {"b.txt": "b"}
+
+
+@pytest.mark.parametrize("source", [None, SOURCE | {"account": "alice"}])
+async def test_a_copy_without_a_source_does_not_start_and_nobodys_home_is_one(
+    start: Any, service: ServiceOfOurs, tmp_path: Path, source: dict[str, Any] | None
+) -> None:
+    _is_a_copy(service, source)
+    (tmp_path / "alice" / "work").mkdir(parents=True)
+
+    with pytest.raises(CannotStart, match="Delete this copy") as refused:
+        await start(ACCOUNT)
+
+    assert refused.value.jupyterhub_html_message == refused.value.jupyterhub_message
+    assert not (tmp_path / ACCOUNT / "work").exists()
+
+
+async def test_a_copy_that_has_its_files_needs_its_source_no_more(
+    start: Any, service: ServiceOfOurs, tmp_path: Path
+) -> None:
+    _is_a_copy(service, None)
+    (tmp_path / ACCOUNT / "work").mkdir(parents=True)
+
+    assert await _first_start(start, tmp_path) == {}
+
+
+async def test_the_hub_fills_a_copy_before_the_time_for_its_start_runs(service: ServiceOfOurs, tmp_path: Path) -> None:
+    service.body = {"workspace": WORKSPACE, "name": "Copy", "page_url": "", "is_copy": True, "source": SOURCE}
+    (tmp_path / SOURCE["account"] / "work").mkdir(parents=True)
+    spawner = _spawner(ACCOUNT, tmp_path, service.url)
+    called: list[str] = []
+
+    async def hook(_spawner: Any) -> None:
+        called.append("the operator's own")
+
+    spawner.pre_spawn_hook = hook
+
+    await spawner.run_pre_spawn_hook()
+
+    assert called == ["the operator's own"]
+    assert (tmp_path / ACCOUNT / "work").is_dir()
+
+
+def _spawner(account: str, folder: Path, service_url: str = "") -> WorkspaceSpawner:
+    user = SimpleNamespace(name=account, escaped_name=account, url=f"/user/{account}/", settings={})
+    spawner = WorkspaceSpawner(user=user, hub=Hub(), folder=str(folder), service_url=service_url)
+    spawner.api_token = "the-server's-own-token"
+    return spawner
+
+
+async def test_a_workspaces_files_go_with_its_account(tmp_path: Path) -> None:
+    (tmp_path / ACCOUNT / "work").mkdir(parents=True)
+
+    await _spawner(ACCOUNT, tmp_path).delete_forever()
+
+    assert not (tmp_path / ACCOUNT).exists()
+
+
+async def test_a_persons_home_stays_and_a_named_server_takes_nothing_along(tmp_path: Path) -> None:
+    for account in ("alice", ACCOUNT):
+        (tmp_path / account / "work").mkdir(parents=True)
+    named = _spawner(ACCOUNT, tmp_path)
+    named.orm_spawner = SimpleNamespace(name="second", state=None, server=None)
+
+    await _spawner("alice", tmp_path).delete_forever()
+    await named.delete_forever()
+
+    assert (tmp_path / "alice").exists()
+    assert (tmp_path / ACCOUNT).exists()
+
+
+async def test_files_that_cannot_be_taken_away_do_not_keep_the_account(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / ACCOUNT / "work").mkdir(parents=True)
+
+    def fails(_path: Path, _target: Path) -> Path:
+        raise PermissionError
+
+    monkeypatch.setattr(Path, "rename", fails)
+
+    await _spawner(ACCOUNT, tmp_path).delete_forever()
+
+    assert (tmp_path / ACCOUNT).exists()

@@ -34,12 +34,14 @@ def configure(
     database_url: str | None = None,
     service_port: int = SERVICE_PORT,
     site_administrators: str | None = None,
+    trusted_proxies: str = "127.0.0.1",
 ) -> Addresses:
     """Adds Coterie to a JupyterHub. Call it last in jupyterhub_config.py: it builds on what stands above it.
 
     *state* is a folder for what Coterie keeps. *database_url* is SQLAlchemy's (default: an SQLite file in *state*).
     *service_port* is the loopback port the service listens on. Members of the Hub group *site_administrators* are site
-    administrators. Returns where everything is.
+    administrators. *trusted_proxies* are the addresses or networks, with commas between them, of the proxies in front
+    of the service: what they say of where a request comes from goes into the audit log. Returns where everything is.
 
     What it adds to ``c``, and why; lists and dicts are extended, and what the operator set stays unless said here:
 
@@ -65,7 +67,7 @@ def configure(
     addresses = _find_addresses(hub, service_port)
     state = state.absolute()
 
-    _add_service(hub, addresses, state, database_url, service_port, site_administrators)
+    _add_service(hub, addresses, state, database_url, service_port, site_administrators, trusted_proxies)
     _add_roles(hub)
     hub.authenticator_class = refuse_reserved_names(_resolve(hub, "authenticator_class", Authenticator))
     _set_up_servers(c, addresses, state)
@@ -124,6 +126,7 @@ def _add_service(
     database_url: str | None,
     port: int,
     site_administrators: str | None,
+    trusted_proxies: str,
 ) -> None:
     service = {
         "name": SERVICE,
@@ -140,6 +143,7 @@ def _add_service(
             "COTERIE_PUBLIC_URL": addresses.service,
             "COTERIE_HUB_PUBLIC_URL": addresses.hub,
             "COTERIE_SITE_ADMINISTRATORS": site_administrators or "",
+            "COTERIE_TRUSTED_PROXIES": trusted_proxies,
             "COTERIE_SUBDOMAINS": "1" if addresses.subdomains else "0",
         },
     }

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from coterie.wire.bodies import CopySource
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What a server is for: *workspace* is a workspace's id, or ``~name`` for a home; *name* is what people call it."""
+    """What a server is for: *workspace* is a workspace's id, or ``~name`` for a home; *name* is what people call it.
+
+    A workspace that *is_copy* has not begun yet and starts with the files of *source*; None: they cannot be had any
+    more.
+    """
 
     workspace: str
     name: str
+    is_copy: bool = False
+    source: CopySource | None = None
 
 
 def home_of(person: str) -> Place:

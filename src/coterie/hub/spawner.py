@@ -7,6 +7,7 @@ for one machine: folders, packages and progress too.
 from __future__ import annotations
 
 import asyncio
+import html
 import os
 import secrets
 import shutil
@@ -14,6 +15,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable
+from inspect import isawaitable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +23,10 @@ from jupyterhub.spawner import SimpleLocalProcessSpawner, Spawner
 from traitlets import Float, Unicode, default
 
 from coterie.client import ServiceClient, ServiceRefused, ServiceUnreachable
+from coterie.hub.copy_job import CopyFailed, CopyJob, run_copy
 from coterie.hub.environment import Place, home_of, server_environment
 from coterie.hub.folders import Folders, folders_of
+from coterie.hub.removing import take_away
 from coterie.wire.names import is_reserved
 
 
@@ -32,6 +36,7 @@ class CannotStart(Exception):
     def __init__(self, sentence: str) -> None:
         super().__init__(sentence)
         self.jupyterhub_message = sentence
+        self.jupyterhub_html_message = html.escape(sentence)
 
 
 if TYPE_CHECKING:
@@ -79,7 +84,10 @@ class InCoterie(_AnySpawner):
         return await super().start()
 
     async def prepare(self, place: Place) -> None:
-        """Called at each start, before the server: make here what *place* needs. Nothing by itself."""
+        """Called at each start, before the server: make here what *place* needs. Nothing by itself, and so a copy
+        begins empty."""
+        if place.is_copy:
+            self.log.warning("The copy %s begins without files: this spawner copies none.", place.workspace)
 
     def get_env(self) -> dict[str, str]:
         environment: dict[str, str] = super().get_env()
@@ -106,7 +114,7 @@ class InCoterie(_AnySpawner):
             raise CannotStart("The Coterie service cannot be asked about this workspace. Try again soon.") from error
         except ServiceRefused as error:
             raise CannotStart("No workspace belongs to this account.") from error
-        return Place(facts.workspace, facts.name)
+        return Place(facts.workspace, facts.name, facts.is_copy, facts.source)
 
 
 def in_coterie(spawner: type[Spawner]) -> type[Spawner]:
@@ -162,19 +170,58 @@ class WorkspaceSpawner(InCoterie, SimpleLocalProcessSpawner):
         """This account's folders."""
         return folders_of(self.user.name, below=Path(self.folder))
 
-    async def start(self) -> Any:
+    async def run_pre_spawn_hook(self) -> None:
+        """Fills a copy before its first start: the Hub waits for this as long as it takes, unlike for ``start``."""
         self._steps = []
+        hook = super().run_pre_spawn_hook()
+        if isawaitable(hook):
+            await hook
+        if is_reserved(self.user.name) and not self.folders.work.exists():
+            await self._fill(await self._find_place())
+
+    async def start(self) -> Any:
         self._tell(10, "Preparing files and packages")
         address = await super().start()
         self._tell(60, "Waiting for JupyterLab")
         return address
 
     async def prepare(self, place: Place) -> None:
-        sample = Path(self.samples, place.workspace) if self.samples else None
-        await asyncio.to_thread(self.folders.prepare, sample=sample)
+        await self._fill(place)
+        await asyncio.to_thread(self.folders.prepare, sample=self._sample_of(place.workspace))
         # Kernels talk over sockets in here: private, and short because a socket's path may have 107 bytes.
         self._runtime = Path(tempfile.mkdtemp(prefix="coterie-", dir="/tmp"))
         self._tell(30, "Starting the server")
+
+    async def _fill(self, place: Place) -> None:
+        """Gives a copy that has no files yet those of its source. Raises CannotStart."""
+        if not place.is_copy or self.folders.work.exists():
+            return
+        if place.source is None or not is_reserved(place.source.account):
+            raise CannotStart(
+                "The workspace that this is a copy of was deleted, or may not be copied by you any more, before its "
+                "files were copied. Delete this copy."
+            )
+        source = folders_of(place.source.account, below=Path(self.folder))
+        if not source.home.exists():  # never opened
+            await asyncio.to_thread(self.folders.prepare, sample=self._sample_of(place.source.workspace))
+            return
+        job = CopyJob(source=str(source.home), target=str(self.folders.home), with_outputs=place.source.with_outputs)
+        try:
+            await run_copy(job, lambda sentence: self._tell(5, sentence))
+        except CopyFailed as error:
+            raise CannotStart(error.sentence) from error
+
+    def _sample_of(self, workspace: str) -> Path | None:
+        return Path(self.samples, workspace) if self.samples else None
+
+    async def delete_forever(self) -> None:
+        """Called by the Hub when the account is deleted. A workspace's files go with it; a person's home stays."""
+        if self.name or not is_reserved(self.user.name):  # a named server's end is not the account's
+            return
+        try:
+            await asyncio.to_thread(take_away, self.folders.home, below=Path(self.folder))
+        except OSError:
+            self.log.exception("The files of %s were left at %s.", self.user.name, self.folders.home)
 
     async def progress(self) -> AsyncIterator[dict[str, Any]]:
         """Every step of this start, for people. The Hub ends it when the start is over."""

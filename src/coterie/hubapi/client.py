@@ -124,15 +124,25 @@ class Hub:
         """Make sure *user* does not get to *owner*'s default server by a share. Scope: ``shares``."""
         await self._send("PATCH", f"/shares/{_part(owner)}/", json={"user": user}, accept={200, 404})
 
+    async def list_shared_with(self, owner: str) -> list[str]:
+        """The users who get to *owner*'s default server by a share of their own. Scope: ``read:shares``."""
+        shares = [_read(_Share, item) async for item in self._pages(f"/shares/{_part(owner)}/", {}, accept={200, 404})]
+        return [share.user.name for share in shares if share.user is not None]
+
     async def withdraw_all(self, owner: str) -> None:
         """Make sure nobody gets to *owner*'s default server by a share. Scope: ``shares``."""
         await self._send("DELETE", f"/shares/{_part(owner)}/", accept={200, 204, 404})
 
-    async def _pages(self, path: str, params: Mapping[str, str]) -> AsyncIterator[object]:
+    async def _pages(
+        self, path: str, params: Mapping[str, str], accept: set[int] | None = None
+    ) -> AsyncIterator[object]:
+        """The items of a list; none where 404 is an answer to *accept*."""
         offset: int | None = 0
         while offset is not None:
             place = {"offset": str(offset), "limit": str(_PAGE)}
-            response = await self._send("GET", path, params={**params, **place}, headers=_PAGINATED)
+            response = await self._send("GET", path, params={**params, **place}, headers=_PAGINATED, accept=accept)
+            if response.status_code == 404:
+                return
             page = _read(_Page, _body(response))
             for item in page.items:
                 yield item
@@ -164,6 +174,14 @@ class Hub:
 
 class _AccessToken(BaseModel):
     access_token: str
+
+
+class _SharedWith(BaseModel):
+    name: str
+
+
+class _Share(BaseModel):
+    user: _SharedWith | None = None
 
 
 class _Place(BaseModel):

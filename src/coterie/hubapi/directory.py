@@ -84,6 +84,10 @@ class Directory:
             self._everybody = asked_at, [self._account(user, groups) for user in users]
         return self._everybody[1]
 
+    async def names_since(self, created: datetime) -> list[str]:
+        """The names of all accounts that the Hub made at this very instant, asked anew. Raises HubError."""
+        return [user.name for user in await self._hub.list_users() if user.created == created]
+
     def _is_fresh(self, asked_at: float) -> bool:
         return self._clock() - asked_at < self._max_age
 

@@ -1,0 +1,158 @@
+"""Files that are left out of a copy, because programs keep passwords, tokens and keys in them.
+
+A list of names, and so a help against oversights and no promise: who writes a password into a notebook copies it.
+Words of this module: *parts* are the names from the top of the copied folder down to a file or folder. What lies in a
+folder of installed packages is never taken for a secret: packages bring certificates (``*.pem``) and samples.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+
+#: Files and folders, by their name anywhere, or by the end of their path where that takes more than one name.
+#: Compared without regard to case.
+SECRETS = (
+    # keys and the stores they are kept in
+    ".ssh",
+    ".gnupg",
+    ".pki",
+    ".step",
+    "id_rsa",
+    "id_dsa",
+    "id_ecdsa",
+    "id_ecdsa_sk",
+    "id_ed25519",
+    "id_ed25519_sk",
+    "*.pem",
+    "*.key",
+    "*.ppk",
+    "*.p12",
+    "*.pfx",
+    "*.jks",
+    "*.keystore",
+    "*.kdb",
+    "*.kdbx",
+    "*.keytab",
+    "*.gpg-key",
+    ".password-store",
+    ".vault-token",
+    ".vault_pass",
+    ".vault_pass.txt",
+    # passwords for addresses, databases and repositories
+    ".netrc",
+    "_netrc",
+    ".authinfo",
+    ".git-credentials",
+    ".config/git/credentials",
+    ".config/gh/hosts.yml",
+    ".config/glab-cli/config.yml",
+    ".config/hub",
+    ".pgpass",
+    ".my.cnf",
+    ".mylogin.cnf",
+    ".htpasswd",
+    ".smbcredentials",
+    ".env",
+    ".env.*",
+    ".envrc",
+    ".renviron",
+    ".streamlit/secrets.toml",
+    # registries of packages and images
+    ".pypirc",
+    ".npmrc",
+    ".yarnrc.yml",
+    ".condarc",
+    ".gem/credentials",
+    ".cargo/credentials",
+    ".cargo/credentials.toml",
+    ".m2/settings.xml",
+    ".gradle/gradle.properties",
+    ".docker/config.json",
+    ".dockercfg",
+    "containers/auth.json",
+    # clouds and clusters
+    ".aws",
+    ".azure",
+    ".oci",
+    ".bluemix",
+    ".boto",
+    ".s3cfg",
+    ".config/gcloud",
+    ".config/doctl",
+    ".config/rclone",
+    "rclone.conf",
+    ".kube",
+    "kubeconfig",
+    ".terraformrc",
+    ".terraform.d/credentials.tfrc.json",
+    "*.tfstate",
+    "*.tfstate.backup",
+    "application_default_credentials.json",
+    "credentials.json",
+    "client_secret.json",
+    "client_secret_*.json",
+    "client_secrets.json",
+    "service-account*.json",
+    "service_account*.json",
+    "serviceaccount*.json",
+    "gcp-key*.json",
+    # services that notebooks talk to
+    ".kaggle",
+    "kaggle.json",
+    ".huggingface",
+    ".cache/huggingface/token",
+    ".cache/huggingface/stored_tokens",
+    ".databrickscfg",
+    ".snowflake",
+    ".snowsql",
+    ".dbt/profiles.yml",
+    ".config/openai",
+    ".comet.config",
+    ".ecmwfapirc",
+    ".cdsapirc",
+    ".jupyter/jupyter_server_config.json",
+    # what people typed
+    ".bash_history",
+    ".zsh_history",
+    ".python_history",
+    ".psql_history",
+    ".mysql_history",
+    ".rhistory",
+)
+
+#: Samples of secrets, to be filled in, which carry none.
+SAMPLES = (".env.example", ".env.sample", ".env.template", ".env.dist", "*.pub")
+
+_PACKAGES = {"site-packages", "dist-packages", "node_modules"}
+_PATTERNS = [tuple(pattern.split("/")) for pattern in SECRETS]
+_PASSWORD = re.compile(rb"(?i)(https?://)[^\s/@\"']+@")
+
+
+def is_secret(parts: Sequence[str]) -> bool:
+    """Whether the file or folder at *parts* is one of those that are left out."""
+    names = [part.casefold() for part in parts]
+    if not _PACKAGES.isdisjoint(names[:-1]) or any(fnmatchcase(names[-1], sample) for sample in SAMPLES):
+        return False
+    return any(_ends_with(names, pattern) for pattern in _PATTERNS)
+
+
+def _ends_with(names: Sequence[str], pattern: Sequence[str]) -> bool:
+    if len(names) < len(pattern):
+        return False
+    return all(map(fnmatchcase, names[-len(pattern) :], pattern))
+
+
+def may_hold_passwords(parts: Sequence[str]) -> bool:
+    """Whether the file at *parts* is needed in a copy but often has passwords in addresses: git's and pip's settings
+    and git's logs, as in ``https://me:secret@example.org/``."""
+    *folders, name = (part.casefold() for part in parts)
+    if name in ("pip.conf", ".gitmodules"):
+        return True
+    return ".git" in folders and (name in ("config", "fetch_head") or "logs" in folders)
+
+
+def without_passwords(content: bytes) -> bytes:
+    """*content* whose http addresses name nobody and no password."""
+    return _PASSWORD.sub(rb"\1", content)
