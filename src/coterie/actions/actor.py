@@ -38,7 +38,8 @@ async def record(
     subject: Principal | None = None,
     **details: str | int | bool | None,
 ) -> None:
-    """Write into the audit log that *actor* did *act*, in the transaction that does it. *details* name no people."""
+    """Write into the audit log that *actor* did *act*, in the transaction that does it. *details* name no people, and a
+    home is recorded without its name, which is its owner's."""
     await tx.append_audit(
         AuditEntry(
             at=world.now(),
@@ -47,7 +48,7 @@ async def record(
             via=actor.via,
             address=actor.address,
             workspace_id=None if workspace is None else workspace.id,
-            workspace_name=None if workspace is None else workspace.name,
+            workspace_name=None if workspace is None or workspace.is_home else workspace.name,
             subject=subject,
             details=details,
         )

@@ -27,6 +27,8 @@ _BATCH = 100
 _RETRY_AFTER = 2.0
 #: How often everybody is looked at again without an event (seconds): groups, rights and dates change silently.
 _REVIEW_EVERY = 5.0
+#: How long whoever needs the shares to be in step waits for it (seconds).
+_STEP_WITHIN = 30.0
 
 log = logging.getLogger(__name__)
 
@@ -98,6 +100,8 @@ async def review_sessions(world: World) -> None:
 
 
 async def _take(world: World, event: StoredEvent) -> None:
+    if event.kind == EventKind.REQUESTED:
+        return  # somebody asked, and has no more access than before
     async with world.store.reading() as tx:
         workspace = await tx.find_by_id(event.workspace_id)
     if workspace is None:
@@ -120,10 +124,12 @@ async def _review(world: World, workspace: StoredWorkspace, principal: Principal
         entries = await tx.list_entries(workspace.id)
         facts = await tx.facts(workspace.id)
         people = await tx.get_people([entry.person_id for entry in entries])
+    if principal is not None and principal.key not in {entry.person_id for entry in entries}:
+        await _look_at_gone(world, workspace, principal)
     for entry in entries:
         if principal is None or principal.kind is not PrincipalKind.USER or principal.key == entry.person_id:
             name = people[entry.person_id].name
-            person = await world.people.find(name)
+            person = await world.people.find(name, remember=False)
             if person is not None and person.id != entry.person_id:
                 # An account that was made anew under the same name is somebody else, with an entry of their own; the
                 # share that the Hub had for the earlier one went with the account.
@@ -134,6 +140,25 @@ async def _review(world: World, workspace: StoredWorkspace, principal: Principal
                 await _keep_out(world, workspace, entry, name, person)
             elif entry.state is EntryState.WANTED and workspace.session is not None:
                 await _let_in(world, workspace, entry, name)
+
+
+async def _look_at_gone(world: World, workspace: StoredWorkspace, principal: Principal) -> None:
+    """Where *principal* is somebody who has been anonymised, whom the Hub knew by a name that nobody here knows now."""
+    if principal.kind is PrincipalKind.USER:
+        async with world.store.reading() as tx:
+            person = (await tx.get_people([principal.key]))[principal.key]
+        if person.is_anonymised:
+            await _withdraw_strays(world, workspace)
+
+
+async def _withdraw_strays(world: World, workspace: StoredWorkspace) -> None:
+    """Withdraw every share that no entry stands behind, of whomever it is."""
+    for name in await world.hub.list_shared_with(workspace.account):
+        person = await world.people.find(name, remember=False)
+        async with world.store.reading() as tx:
+            entered = {entry.person_id for entry in await tx.list_entries(workspace.id)}
+        if person is None or person.id not in entered:
+            await world.hub.withdraw(workspace.account, name)
 
 
 def _may_enter(world: World, person: Person | None, facts: Facts) -> bool:
@@ -160,4 +185,24 @@ async def _keep_out(
             if entry.state is EntryState.ADMITTED:
                 await tx.mark_admitted(workspace.id, entry.person_id)
             return
-    await world.hub.withdraw(workspace.account, name)
+    if person is None:  # the Hub has the account under another name, if it has it
+        await _withdraw_strays(world, workspace)
+    else:
+        await world.hub.withdraw(workspace.account, name)
+
+
+async def wait_for_shares(world: World) -> None:
+    """Wait until every event that is written by now has been acted on. Raises HubUnavailable when that takes too
+    long."""
+    async with world.store.reading() as tx:
+        latest = await tx.latest_revision()
+    try:
+        async with asyncio.timeout(_STEP_WITHIN):
+            while True:
+                ticket = world.entry_bell.ticket()
+                async with world.store.reading() as tx:
+                    if await tx.get_position(_CONSUMER) >= latest:
+                        return
+                await heard(ticket, within=1.0)  # another process's consumer rings no bell here
+    except TimeoutError as error:
+        raise HubUnavailable("the Hub's shares are not in step yet") from error

@@ -7,7 +7,8 @@ import logging
 from coterie import policy
 from coterie.actions.actor import Actor, record
 from coterie.actions.listing import get_workspace
-from coterie.actions.sight import insist, see
+from coterie.actions.seen import general_access_changed
+from coterie.actions.sight import insist, see, see_alone
 from coterie.actions.stop import ensure_stopped
 from coterie.actions.world import World
 from coterie.hubapi import HubError
@@ -19,10 +20,13 @@ from coterie.wire.events import EventKind
 log = logging.getLogger(__name__)
 
 
-async def change_workspace(world: World, actor: Actor, workspace: str, change: WorkspaceChange) -> WorkspaceDetail:
-    """Apply *change*, all of it or nothing. Fields that are None stay as they are."""
+async def change_workspace(
+    world: World, actor: Actor, workspace: str, change: WorkspaceChange, seen: GeneralAccess | None = None
+) -> WorkspaceDetail:
+    """Apply *change*, all of it or nothing. Fields that are None stay as they are. With *seen* general access changes
+    only if it is as it was seen."""
     async with world.store.writing() as tx:
-        sight = await see(world, tx, actor.person, workspace, Act.VIEW)
+        sight = await see_alone(world, tx, actor.person, workspace, Act.VIEW)
         is_home = sight.facts.is_home
         if change.name is not None:
             insist(policy.may(sight.decision, Act.RENAME, is_home=is_home), sight.decision)
@@ -36,6 +40,8 @@ async def change_workspace(world: World, actor: Actor, workspace: str, change: W
         if change.general_access is not None:
             wanted = GeneralAccess(change.general_access)
             insist(policy.may_set_general_access(actor.person, sight.decision, sight.facts, wanted), sight.decision)
+            if seen is not None and sight.facts.general_access is not seen:
+                raise await general_access_changed(world, tx, actor.person, sight)
             await tx.set_general_access(sight.id, wanted)
             before = sight.facts.general_access.value
             await record(world, tx, actor, AuditAct.GENERAL_ACCESS_SET, sight.stored, before=before, level=wanted.value)
@@ -51,8 +57,8 @@ async def set_favourite(world: World, actor: policy.Person, workspace: str, on: 
 
 
 async def delete_workspace(world: World, actor: Actor, workspace: str) -> None:
-    """Stop the server, then remove the workspace, its grants and its account in the Hub. Its files stay where the
-    deployment keeps them."""
+    """Stop the server, then remove the workspace, its grants and its account in the Hub. The account's spawner removes
+    the files when the Hub deletes it."""
     async with world.store.reading() as tx:
         sight = await see(world, tx, actor.person, workspace, Act.DELETE)
     account = sight.stored.account
@@ -66,4 +72,4 @@ async def delete_workspace(world: World, actor: Actor, workspace: str) -> None:
         await world.hub.remove_user(account)
     except HubError as error:
         # The workspace is gone all the same; an account that no workspace belongs to starts nothing and admits nobody.
-        log.warning("The account %s was left in the Hub: %s", account, error)
+        log.warning("The account %s was left in the Hub, with its files: %s", account, error)

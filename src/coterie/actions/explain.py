@@ -19,7 +19,7 @@ async def explain_access(world: World, actor: Person, workspace: str, user: str)
     act = Act.VIEW if user == actor.name else Act.MANAGE_ACCESS
     async with world.store.reading() as tx:
         sight = await see(world, tx, actor, workspace, act)
-    person = actor if user == actor.name else await world.people.find(user)
+    person = actor if user == actor.name else await world.people.find(user, remember=False)
     decision: policy.Decision = policy.Deny()
     if person is not None:
         async with world.store.reading() as tx:
@@ -41,13 +41,16 @@ async def decide_for_server(world: World, stored: StoredWorkspace, name: str) ->
     do not come in.
     """
     nobody = ServerDecision(person="", name=name, role=None, reasons=[])
-    person = await world.people.find(name)
+    person = await world.people.find(name, remember=False)
     if person is None:
         return nobody
     async with world.store.reading() as tx:
         facts = await tx.facts(stored.id, person)
     decision = policy.decide(person, facts, at=world.now())
     if decision.role is None:
+        return nobody
+    person = person if person.id else await world.people.find(name)
+    if person is None:  # removed at this moment
         return nobody
     return ServerDecision.model_validate(
         {

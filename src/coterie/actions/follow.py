@@ -12,7 +12,7 @@ from coterie.actions.sessions import end_if_over
 from coterie.actions.world import World
 from coterie.hubapi import HubError
 from coterie.policy import PrincipalKind
-from coterie.store import StoredEvent, StoredWorkspace
+from coterie.store import StoredEvent, StoredPerson, StoredWorkspace
 from coterie.wire.bodies import AccessEvent
 from coterie.wire.events import STREAM_ACCESS, STREAM_ALIVE, EventKind
 
@@ -49,7 +49,7 @@ async def follow_events(
                 after = event.revision
                 if event.kind == EventKind.ACCESS:
                     user = people.get(event.principal.key) if event.principal and _names_a_user(event) else None
-                    yield _event(STREAM_ACCESS, AccessEvent(revision=after, name=user.name if user else None))
+                    yield _event(STREAM_ACCESS, AccessEvent(revision=after, name=_known_name(user)))
             if time.monotonic() >= alive_at:
                 if not await is_still_there():
                     return
@@ -72,6 +72,11 @@ async def _look(world: World, stored: StoredWorkspace) -> None:
         await end_if_over(world, stored)
     except HubError as error:
         log.info("Whether a session is over is asked again later: %s", error)
+
+
+def _known_name(user: StoredPerson | None) -> str | None:
+    """The name by which a server may know *user*: None, for everybody, where it no longer can be told."""
+    return None if user is None or user.is_anonymised else user.name
 
 
 def _names_a_user(event: StoredEvent) -> bool:

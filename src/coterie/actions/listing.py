@@ -7,40 +7,46 @@ from coterie.actions import show
 from coterie.actions.errors import Refused, unknown_workspace
 from coterie.actions.sight import see
 from coterie.actions.world import World
-from coterie.store import Malformed
-from coterie.wire.bodies import Me, Page, Workspace, WorkspaceDetail
+from coterie.policy import Act
+from coterie.store import ListedWorkspace, Malformed, Section, Transaction
+from coterie.wire.bodies import Me, Page, SectionWord, Workspace, WorkspaceDetail
 from coterie.wire.problems import ProblemCode
 
 
 async def list_workspaces(
-    world: World, actor: policy.Person, *, after: str | None = None, limit: int = 100
+    world: World,
+    actor: policy.Person,
+    *,
+    q: str = "",
+    section: SectionWord | None = None,
+    after: str | None = None,
+    limit: int = 100,
 ) -> Page[Workspace]:
-    """The workspaces in *actor*'s sidebar, newest first. Raises Refused for a cursor that no list gave."""
+    """The workspaces in *actor*'s sidebar, newest first: those whose name has *q* in it, whatever the case, and of
+    *section* alone where one is named. Raises Refused for a cursor that no list gave."""
     async with world.store.reading() as tx:
-        try:
-            listed = await tx.list_workspaces(actor, at=world.now(), after=after, limit=limit + 1)
-        except Malformed as error:
-            raise Refused(ProblemCode.INVALID_INPUT, "This cursor does not come from a list of workspaces.") from error
-    items: list[Workspace] = []
-    for one in listed[:limit]:
-        decision = policy.decide(actor, one.facts, at=world.now())
-        if isinstance(decision, policy.Allow) and decision.is_listed:
-            items.append(
-                show.workspace(world, one.workspace, decision, creator=one.creator.name, favourite=one.is_favourite)
-            )
-    following = listed[limit - 1].cursor if len(listed) > limit else None
-    return Page[Workspace](items=items, next=following)
+        return await _list(world, tx, actor, q, None if section is None else Section(section), after, limit)
 
 
-async def get_workspace(world: World, actor: policy.Person, workspace: str) -> WorkspaceDetail:
-    """One workspace with the reasons why *actor* has it."""
+async def list_sections(
+    world: World, actor: policy.Person, *, q: str = "", limit: int = 100
+) -> dict[SectionWord, Page[Workspace]]:
+    """The first part of each section of *actor*'s sidebar in which there is something, as they are at one instant."""
+    sections: tuple[SectionWord, ...] = ("favourites", "mine", "shared", "global", "archived")
     async with world.store.reading() as tx:
-        sight = await see(world, tx, actor, workspace, policy.Act.VIEW)
-        creator = (await tx.get_people([sight.facts.creator]))[sight.facts.creator]
-        favourite = await tx.is_favourite(sight.id, actor.id)
-    if not isinstance(sight.decision, policy.Allow):
-        raise unknown_workspace()
-    return show.workspace(world, sight.stored, sight.decision, creator=creator.name, favourite=favourite)
+        pages = {each: await _list(world, tx, actor, q, Section(each), None, limit) for each in sections}
+    return {section: page for section, page in pages.items() if page.items}
+
+
+async def get_workspace(world: World, actor: policy.Person, workspace: str, act: Act = Act.VIEW) -> WorkspaceDetail:
+    """One workspace with the reasons why *actor* has it. Raises Refused where they may not do *act* with it."""
+    async with world.store.reading() as tx:
+        sight = await see(world, tx, actor, workspace, act)
+        item = await tx.get_listed(sight.id, actor, at=world.now())
+        if not isinstance(sight.decision, policy.Allow):
+            raise unknown_workspace()
+        waiting = await tx.count_requests([sight.id] if _answers_requests(sight.decision) else [])
+    return show.listed(world, item, sight.decision, waiting.get(sight.id, 0))
 
 
 def describe_me(actor: policy.Person) -> Me:
@@ -51,3 +57,35 @@ def describe_me(actor: policy.Person) -> Me:
         groups=sorted(actor.groups),
         rights=sorted(actor.rights),
     )
+
+
+async def _list(
+    world: World,
+    tx: Transaction,
+    actor: policy.Person,
+    q: str,
+    section: Section | None,
+    after: str | None,
+    limit: int,
+) -> Page[Workspace]:
+    try:
+        found = await tx.list_workspaces(
+            actor, at=world.now(), after=after, limit=limit + 1, q=q.strip(), section=section
+        )
+    except Malformed as error:
+        raise Refused(ProblemCode.INVALID_INPUT, "This cursor does not come from a list of workspaces.") from error
+    allowed = [(item, decision) for item in found[:limit] if (decision := _allows(world, actor, item)) is not None]
+    waiting = await tx.count_requests([item.workspace.id for item, decision in allowed if _answers_requests(decision)])
+    return Page[Workspace](
+        items=[show.listed(world, item, decision, waiting.get(item.workspace.id, 0)) for item, decision in allowed],
+        next=found[limit - 1].cursor if len(found) > limit else None,
+    )
+
+
+def _allows(world: World, actor: policy.Person, item: ListedWorkspace) -> policy.Allow | None:
+    decision = policy.decide(actor, item.facts, at=world.now())
+    return decision if isinstance(decision, policy.Allow) and decision.is_listed else None
+
+
+def _answers_requests(decision: policy.Decision) -> bool:
+    return bool(policy.may(decision, Act.MANAGE_ACCESS))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from urllib.parse import quote, urljoin
 
 from coterie.actions.actor import Actor, record
@@ -26,6 +26,8 @@ _LET_IN_WITHIN = 5.0
 _REPORT_WITHIN = 60.0
 #: How many starts one person may follow at once.
 _FOLLOWED_MAX = 10
+#: How much of what a spawner says is passed on (characters).
+_SENTENCE_MAX = 500
 
 
 async def open_workspace(world: World, actor: Actor, workspace: str) -> Opened:
@@ -67,7 +69,7 @@ async def _follow(world: World, actor: Person, stored: StoredWorkspace) -> Async
     async for step in world.hub.follow_progress(stored.account):
         if step.get("failed"):
             world.on_their_way.pop(stored.account, None)
-            yield Progress(progress=100, message="The server could not start.", failed=True)
+            yield Progress(progress=100, message=_why_failed(step), failed=True)
             return
         if not step.get("ready"):
             # The last tenth is for what comes after the Hub's own "ready".
@@ -81,6 +83,14 @@ async def _follow(world: World, actor: Person, stored: StoredWorkspace) -> Async
         yield Progress(progress=100, message="Ready", ready=True, url=_lab_url(world, user.server))
     else:
         yield Progress(progress=100, message="The server runs but does not answer Coterie.", failed=True)
+
+
+def _why_failed(step: Mapping[str, object]) -> str:
+    """The sentence of a start that failed. The Hub sends HTML with it where the spawner wrote it for people; everything
+    else is an error's own text, which is the log's."""
+    if "html_message" not in step:
+        return "The server could not start."
+    return str(step.get("message", "")).removeprefix("Spawn failed: ")[:_SENTENCE_MAX]
 
 
 async def _want_in(world: World, actor: Actor, workspace: str) -> StoredWorkspace:
@@ -109,12 +119,9 @@ async def _is_let_in(world: World, stored: StoredWorkspace, actor: Person, *, wi
                 ticket = world.entry_bell.ticket()
                 async with world.store.reading() as tx:
                     current = await tx.find_workspace_by_account(stored.account)
-                    entries = {
-                        entry.person_id
-                        for entry in await tx.list_entries(stored.id)
-                        if entry.state is EntryState.ADMITTED
-                    }
-                is_through = _owns_account(stored, actor) or actor.id in entries
+                    entry = await tx.find_entry(stored.id, actor.id)
+                is_admitted = entry is not None and entry.state is EntryState.ADMITTED
+                is_through = is_admitted or _owns_account(stored, actor)
                 if current is not None and current.session is not None and is_through:
                     return True
                 await heard(ticket, within=1.0)

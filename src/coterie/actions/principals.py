@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from coterie import policy
 from coterie.actions.people import is_plausible
+from coterie.actions.reach import reach_of_group
 from coterie.actions.world import World
+from coterie.hubapi import HubGroup
 from coterie.policy import Person, PrincipalKind
 from coterie.wire.bodies import KindWord, Page, Principal
 from coterie.wire.names import is_reserved
@@ -53,7 +55,20 @@ async def search_principals(world: World, actor: Person, query: str, kind: KindW
             matching = sorted(name for name in names if wanted in name.casefold())
             found.extend(Principal(kind=each.value, name=name) for name in matching[:_FOUND_MAX])
     found.sort(key=lambda principal: (not principal.name.casefold().startswith(wanted), principal.name.casefold()))
-    return Page[Principal](items=found[:_FOUND_MAX])
+    groups = await world.directory.groups()
+    return Page[Principal](items=[_with_reach(principal, groups) for principal in found[:_FOUND_MAX]])
+
+
+async def knows_nobody(world: World, actor: Person) -> bool:
+    """Whether there is no user at all whom *actor* may share with."""
+    return next(iter(await _users(world, actor)), None) is None
+
+
+def _with_reach(principal: Principal, groups: dict[str, HubGroup]) -> Principal:
+    if principal.kind != PrincipalKind.GROUP.value:
+        return principal
+    reach = reach_of_group(principal.name, groups)
+    return principal.model_copy(update={"people": reach.people, "subgroups": list(reach.subgroups)})
 
 
 async def _users(world: World, actor: Person) -> Iterable[str]:

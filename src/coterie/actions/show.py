@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from coterie import policy
+from coterie.actions.reach import Reach
 from coterie.actions.world import World
-from coterie.store import StoredGrant, StoredPerson, StoredWorkspace
+from coterie.store import ListedWorkspace, StoredGrant, StoredPerson, StoredWorkspace
 from coterie.wire import bodies
 
 
@@ -26,10 +27,38 @@ def reasons(decision: policy.Decision) -> list[bodies.Reason]:
     ]
 
 
+_BY_GRANT = (policy.Through.USER, policy.Through.RIGHT, policy.Through.GROUP)
+
+
+def listed(world: World, item: ListedWorkspace, decision: policy.Allow, requests: int) -> bodies.WorkspaceDetail:
+    """*item* as the person whose item it is sees it, who has *decision*. *requests* is how many wait, where the person
+    may answer them."""
+    is_own = any(reason.through is policy.Through.CREATOR for reason in decision.reasons)
+    is_granted = not is_own and any(reason.through in _BY_GRANT for reason in decision.reasons)
+    return workspace(
+        world,
+        item.workspace,
+        decision,
+        creator=item.creator.name,
+        favourite=item.is_favourite,
+        shared_by=item.given_by.name if item.given_by is not None and is_granted else None,
+        is_new=is_granted and not item.is_visited,
+        requests=requests,
+    )
+
+
 def workspace(
-    world: World, stored: StoredWorkspace, decision: policy.Allow, *, creator: str, favourite: bool
+    world: World,
+    stored: StoredWorkspace,
+    decision: policy.Allow,
+    *,
+    creator: str,
+    favourite: bool,
+    shared_by: str | None = None,
+    is_new: bool = False,
+    requests: int = 0,
 ) -> bodies.WorkspaceDetail:
-    """A workspace as somebody with *decision* sees it; *creator* is a name."""
+    """A workspace as somebody with *decision* sees it; *creator* and *shared_by* are names."""
     return bodies.WorkspaceDetail.model_validate(
         {
             "id": stored.public_id,
@@ -41,6 +70,9 @@ def workspace(
             "archived": stored.archived_at is not None,
             "server": server_state(world, stored),
             "created_at": stored.created_at,
+            "shared_by": shared_by,
+            "is_new": is_new,
+            "requests": requests,
             "reasons": reasons(decision),
         }
     )
@@ -54,7 +86,7 @@ def server_state(world: World, stored: StoredWorkspace) -> bodies.ServerState:
     return "starting" if on_its_way == "starting" else "stopped"
 
 
-def grant(stored: StoredGrant, people: Mapping[str, StoredPerson]) -> bodies.Grant:
+def grant(stored: StoredGrant, people: Mapping[str, StoredPerson], reach: Reach) -> bodies.Grant:
     """A stored grant with the names of *people* in place of their ids."""
     by = people.get(stored.created_by)
     return bodies.Grant.model_validate(
@@ -66,6 +98,10 @@ def grant(stored: StoredGrant, people: Mapping[str, StoredPerson]) -> bodies.Gra
             "by": by.name if by else None,
             "expires_at": stored.expires_at,
             "source": stored.source,
+            "version": stored.version,
+            "people": reach.people,
+            "subgroups": list(reach.subgroups),
+            "is_gone": reach.is_gone,
         }
     )
 

@@ -22,7 +22,8 @@ class World:
     *service_url* and *hub_url* are the addresses that browsers use, both ending in ``/``. *on_their_way* holds the
     servers, by account, that the Hub is starting or stopping. *outbox_bell* rings after a commit that
     wrote an event, *entry_bell* after somebody was let through the Hub or kept out.
-    *followers* counts, by person id, the starts that somebody follows. *closing* is set when the process is about to
+    *followers* counts, by person id, the starts that somebody follows, *watchers* the share windows that stay up to
+    date. *closing* is set when the process is about to
     end and streams should.
     """
 
@@ -37,4 +38,5 @@ class World:
     entry_bell: Bell = field(default_factory=Bell)
     on_their_way: dict[str, ServerState] = field(default_factory=dict)
     followers: Counter[str] = field(default_factory=Counter)
+    watchers: Counter[str] = field(default_factory=Counter)
     closing: asyncio.Event = field(default_factory=asyncio.Event)

@@ -8,8 +8,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from coterie.service.settings import Settings
 
 
-def content_security_policy(settings: Settings) -> str:
-    """No script, style or frame but our own, and no page of ours in anybody's frame (W3C CSP Level 3)."""
+def content_security_policy(settings: Settings, *, framed_by: str = "'none'") -> str:
+    """No script, style or frame but our own, and our pages in no frame but those of pages at *framed_by*, sources as
+    policies write them (W3C CSP Level 3)."""
     return "; ".join(
         (
             "default-src 'none'",
@@ -19,7 +20,7 @@ def content_security_policy(settings: Settings) -> str:
             "connect-src 'self'",
             f"form-action 'self' {settings.hub_url}",
             "base-uri 'none'",
-            "frame-ancestors 'none'",
+            f"frame-ancestors {framed_by}",
         )
     )
 
@@ -39,18 +40,26 @@ class SecurityHeaders:
             "Cross-Origin-Resource-Policy": "same-origin",
             "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
         }
+        # The one page that servers of this Hub may show beside their own: it lists and opens, and has nothing in it
+        # that changes something.
+        self._in_frame = self._headers | {
+            "Content-Security-Policy": content_security_policy(settings, framed_by=settings.servers_origins)
+        }
+        del self._in_frame["X-Frame-Options"]  # it knows no list
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on and add the headers to what comes back."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        is_sidebar = scope["path"] == f"{self._settings.prefix}sidebar"
+        added = self._in_frame if is_sidebar else self._headers
         is_static = scope["path"].startswith(f"{self._settings.prefix}static/")
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in self._headers.items():
+                for name, value in added.items():
                     headers.setdefault(name, value)
                 if not is_static:
                     headers.setdefault("Cache-Control", "no-store")

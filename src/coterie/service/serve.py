@@ -50,6 +50,8 @@ def main() -> None:
         access_log=False,
         log_config=None,
         server_header=False,
+        proxy_headers=True,
+        forwarded_allow_ips=settings.trusted_proxies,
         timeout_graceful_shutdown=2,
     )
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn has shut down in order, and raises it once more

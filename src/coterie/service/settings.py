@@ -13,7 +13,9 @@ from coterie.wire.origins import keeps_secure_cookies
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Addresses, the database and the service's own credentials. *public_url* and *hub_url* are what browsers use and
-    end in ``/``; *prefix* is the path of *public_url*."""
+    end in ``/``; *prefix* is the path of *public_url*. *trusted_proxies* are the addresses or networks, with commas
+    between them, whose word for where a request comes from counts. With *subdomains* each server has an origin of its
+    own below the Hub's."""
 
     listen_host: str
     listen_port: int
@@ -24,6 +26,8 @@ class Settings:
     hub_url: str
     database_url: str = field(repr=False)
     site_administrators: str | None = None
+    trusted_proxies: str = "127.0.0.1"
+    subdomains: bool = False
 
     @property
     def prefix(self) -> str:
@@ -35,6 +39,14 @@ class Settings:
         """The service's own origin (RFC 6454)."""
         parts = urlsplit(self.public_url)
         return f"{parts.scheme}://{parts.netloc}"
+
+    @property
+    def servers_origins(self) -> str:
+        """Where servers of this Hub have their pages, as a list of sources (W3C CSP Level 3, section 2.3.1): below the
+        Hub's own name where each has a name of its own, else with the Hub."""
+        hub = urlsplit(self.hub_url)
+        own = f"{hub.scheme}://{hub.netloc}"
+        return f"{own} {hub.scheme}://*.{hub.netloc}" if self.subdomains else own
 
     @property
     def redirect_uri(self) -> str:
@@ -60,4 +72,6 @@ class Settings:
             hub_url=environment["COTERIE_HUB_PUBLIC_URL"],
             database_url=environment["COTERIE_DATABASE_URL"],
             site_administrators=environment.get("COTERIE_SITE_ADMINISTRATORS") or None,
+            trusted_proxies=environment.get("COTERIE_TRUSTED_PROXIES", "127.0.0.1"),
+            subdomains=environment.get("COTERIE_SUBDOMAINS") == "1",
         )

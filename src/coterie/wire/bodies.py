@@ -27,6 +27,7 @@ GrantableWord = Literal["viewer", "editor", "co-owner"]
 GeneralAccessWord = Literal["restricted", "link", "global"]
 KindWord = Literal["user", "right", "group"]
 ServerState = Literal["stopped", "starting", "running", "stopping"]
+SectionWord = Literal["favourites", "mine", "shared", "global", "archived"]
 
 NAME_MAX = 255
 #: How many people a server may ask the names of at once.
@@ -150,6 +151,11 @@ class Workspace(BaseModel):
     archived: bool
     server: ServerState
     created_at: Time
+    shared_by: str | None = Field(
+        default=None, description="Who gave you your grant; null where you created it, or none reaches you."
+    )
+    is_new: bool = Field(default=False, description="Shared with you, and you have never opened it.")
+    requests: int = Field(default=0, description="How many people ask to be let in; 0 unless you manage access.")
 
 
 class WorkspaceDetail(Workspace):
@@ -168,6 +174,12 @@ class Grant(BaseModel):
     by: str | None = Field(default=None, description="Who gave it; null for the Creator's own role.")
     expires_at: Time | None = None
     source: str = Field(description='"direct", or the id of the invitation it came from.')
+    version: str | None = Field(
+        default=None, description="The state of this grant, for If-Match; null for the Creator's own role."
+    )
+    people: int | None = Field(default=None, description="How many people a group reaches now; null of other kinds.")
+    subgroups: list[str] = Field(default=[], description="Groups below this one, whose members it does not reach.")
+    is_gone: bool = Field(default=False, description="The account or the group no longer exists at the Hub.")
 
 
 class Remaining(BaseModel):
@@ -208,6 +220,8 @@ class Principal(BaseModel):
 
     kind: KindWord
     name: str
+    people: int | None = Field(default=None, description="How many people a group reaches now; null of other kinds.")
+    subgroups: list[str] = Field(default=[], description="Groups below this one, whose members it does not reach.")
 
 
 class Page(BaseModel, Generic[Item]):
@@ -217,12 +231,24 @@ class Page(BaseModel, Generic[Item]):
     next: str | None = None
 
 
+class CopySource(BaseModel):
+    """Where the files of a copy come from."""
+
+    workspace: str = Field(description="The id of the workspace that is copied.")
+    account: str = Field(description="Its account, whose files they are.")
+    with_outputs: bool = Field(description="Notebooks keep their outputs.")
+
+
 class ServerFacts(BaseModel):
     """What a server learns about itself when it asks with its own token."""
 
     workspace: str = Field(description="A workspace's id, or ~name for a home.")
     name: str = Field(description="What people call it.")
     page_url: str = Field(description="The workspace's page at the service, for browsers.")
+    is_copy: bool = Field(default=False, description="Whether it starts with another workspace's files.")
+    source: CopySource | None = Field(
+        default=None, description="Those of a copy; null where they are gone or its Creator may not copy them any more."
+    )
 
 
 class ServerDecision(BaseModel):

@@ -10,6 +10,8 @@ class EventKind(StrEnum):
 
     ACCESS = "access"
     """Grants or general access changed for the principal, or for everybody."""
+    REQUESTED = "requested"
+    """The principal asked for access, or was declined. Nobody's access changed: only who manages it need look."""
     OPENED = "opened"
     """The principal opened the workspace and waits to be let through the Hub."""
     REPORTED = "reported"
@@ -23,3 +25,7 @@ class EventKind(StrEnum):
 #: Names of the events in the stream that servers follow (server-sent events, WHATWG HTML section 9.2).
 STREAM_ACCESS = "access"
 STREAM_ALIVE = "alive"
+
+#: Names of the events in the stream that a share window follows.
+WINDOW_CHANGED = "changed"
+WINDOW_ENDED = "ended"

@@ -2,10 +2,22 @@
 
 from fastapi import APIRouter
 
-from coterie.service.api import access, grants, health, me, principals, servers, workspaces
+from coterie.service.api import (
+    access,
+    audit,
+    copying,
+    grants,
+    health,
+    me,
+    principals,
+    requests,
+    servers,
+    users,
+    workspaces,
+)
 
 router = APIRouter(prefix="/api/v1")
-for part in (me, workspaces, grants, access, principals, servers, health):
+for part in (me, workspaces, copying, grants, requests, access, principals, users, audit, servers, health):
     router.include_router(part.router)
 
 __all__ = ["router"]

@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 
+from coterie.actions.copy import find_source
 from coterie.actions.errors import unknown_workspace
 from coterie.actions.explain import decide_for_server
 from coterie.actions.follow import follow_events
@@ -30,10 +31,16 @@ Session = Annotated[str, Query(pattern=re.compile(r"^[A-Za-z0-9_-]{8,64}$"), des
 
 @router.get("")
 async def read_facts(world: InWorld, account: CallingServer) -> ServerFacts:
-    """Which workspace or home this server runs."""
+    """Which workspace or home this server runs, and of a copy that has not begun yet, whose files it starts with."""
     stored = await _workspace(world, account)
     name = f"~{stored.account}" if stored.is_home else stored.id
-    return ServerFacts(workspace=name, name=stored.name, page_url=f"{world.service_url}w/{name}")
+    return ServerFacts(
+        workspace=name,
+        name=stored.name,
+        page_url=f"{world.service_url}w/{name}",
+        is_copy=stored.copied_from is not None,
+        source=await find_source(world, stored),
+    )
 
 
 @router.get("/decisions/{name}")

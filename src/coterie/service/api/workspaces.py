@@ -15,20 +15,36 @@ from coterie.actions.open import follow_progress, open_workspace
 from coterie.actions.stop import stop_workspace
 from coterie.service.dependencies import InWorld
 from coterie.service.sign_in import ActingCaller, Caller
-from coterie.wire.bodies import NewWorkspace, Opened, Page, Progress, Workspace, WorkspaceChange, WorkspaceDetail
+from coterie.wire.bodies import (
+    NAME_MAX,
+    NewWorkspace,
+    Opened,
+    Page,
+    Progress,
+    SectionWord,
+    Workspace,
+    WorkspaceChange,
+    WorkspaceDetail,
+)
 
 router = APIRouter(tags=["workspaces"])
 
+Typed = Annotated[str, Query(max_length=NAME_MAX, description="A part of the name, whatever the case.")]
 Limit = Annotated[int, Query(ge=1, le=500, description="At most so many items.")]
 
 
 @router.get("/workspaces")
 async def read_workspaces(
-    world: InWorld, caller: Caller, cursor: str | None = None, limit: Limit = 100
+    world: InWorld,
+    caller: Caller,
+    q: Typed = "",
+    section: SectionWord | None = None,
+    cursor: str | None = None,
+    limit: Limit = 100,
 ) -> Page[Workspace]:
     """The workspaces you have: created by you, shared with you by name, right or group, and Global ones. Newest
-    first."""
-    return await list_workspaces(world, caller, after=cursor, limit=limit)
+    first. Each is in one section: archived, else favourites, else mine, shared or global."""
+    return await list_workspaces(world, caller, q=q, section=section, after=cursor, limit=limit)
 
 
 @router.post("/workspaces", status_code=201)
