@@ -9,6 +9,8 @@ import { viewerCommands } from './plugins/viewerCommands.js';
 import { viewerDocuments } from './plugins/viewerDocuments.js';
 import { viewerStorage } from './plugins/viewerStorage.js';
 import { viewerSurface } from './plugins/viewerSurface.js';
+import { viewerView } from './plugins/viewerView.js';
+import { workspaces } from './plugins/workspaces.js';
 
 export default [
   access,
@@ -22,4 +24,6 @@ export default [
   viewerDocuments,
   viewerStorage,
   viewerSurface,
+  viewerView,
+  workspaces,
 ];

@@ -27,6 +27,22 @@ test('a page is stale only when the role crosses the border to the Viewer', () =
   assert.equal(stale(ROLES.editor.word, ROLES.coOwner.word), false);
 });
 
+test('a page that is shown as a Viewer has it stays so, whatever the role becomes', () => {
+  const access = new Access(ROLES.creator.word, ROLES.viewer.word);
+
+  assert.deepEqual([access.isView, access.readsOnly, access.role], [true, true, ROLES.viewer.word]);
+  access.tell(ROLES.editor.word, ['Editor by name']);
+  assert.deepEqual([access.role, access.isStale, access.reasons], [ROLES.viewer.word, false, []]);
+  access.end(CLOSE_CODES.accessEnded.message);
+  assert.equal(access.standing.kind, 'ended');
+});
+
+test('nobody is shown a page as anything but a Viewer, and a Viewer sees their own', () => {
+  assert.equal(new Access(ROLES.viewer.word, ROLES.viewer.word).isView, false);
+  assert.equal(new Access(ROLES.viewer.word, ROLES.creator.word).readsOnly, true);
+  assert.equal(new Access(ROLES.editor.word, ROLES.creator.word).isView, false);
+});
+
 test('nothing follows an end', () => {
   const access = new Access(ROLES.editor.word);
   let changes = 0;

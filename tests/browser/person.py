@@ -52,7 +52,7 @@ class Person:
 
     def workspace(self, name: str) -> Locator:
         """The row of a workspace in the list."""
-        row = self.page.get_by_role("list", name="Workspaces").get_by_role("listitem")
+        row = self.page.locator("#workspaces").get_by_role("listitem")
         return row.filter(has=self.page.get_by_role("link", name=name, exact=True))
 
     async def open(self, name: str) -> None:

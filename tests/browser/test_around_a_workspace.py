@@ -57,14 +57,31 @@ async def test_the_link_says_the_same_to_a_stranger_as_one_that_leads_nowhere(de
     workspace = await demo.create("alice", "Auks")
     dave = await arrive("dave", demo)
 
-    seen = []
-    for path in (f"w/{workspace}", "w/aaaaaaaaaaaaaaaa", f"w/{workspace}/share"):
-        answer = await dave.page.goto(demo.service_url + path)
-        assert answer is not None
-        seen.append((answer.status, await dave.page.locator("body").inner_html()))
+    for page in ("", "/share"):
+        seen = set()
+        for each in (workspace, "aaaaaaaaaaaaaaaa"):
+            answer = await dave.page.goto(f"{demo.service_url}w/{each}{page}")
+            assert answer is not None
+            seen.add((answer.status, (await dave.page.locator("body").inner_html()).replace(each, "")))
 
-    assert 404 == seen[0][0]
-    assert 1 == len(set(seen))
+        assert [404] == [status for status, _ in seen]
+
+
+async def test_whoever_may_not_open_a_workspace_asks_for_access_and_gets_it(demo: Demo, arrive: Arrive) -> None:
+    workspace = await demo.create("alice", "Murres")
+    erin = await arrive("erin", demo)
+    await erin.page.goto(f"{demo.service_url}w/{workspace}")
+
+    await erin.page.get_by_label("Note (optional)").fill("I count them.")
+    await erin.page.get_by_role("button", name="Request access").click()
+
+    region = erin.page.get_by_role("region", name="Request access")
+    await expect(region).to_contain_text("If there is such a workspace, those who manage it will see your request.")
+    await expect(region.get_by_role("button")).to_have_count(0)
+    await expect(region.get_by_role("heading")).to_be_focused()
+    answer = await demo.api("alice", "PUT", f"workspaces/{workspace}/requests/erin", json={"role": "viewer"})
+    assert 204 == answer.status_code
+    assert "viewer" == (await demo.api("erin", "GET", f"workspaces/{workspace}")).json()["role"]
 
 
 async def test_a_double_click_removes_one_person(demo: Demo, arrive: Arrive) -> None:

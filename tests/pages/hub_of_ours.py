@@ -86,5 +86,8 @@ class HubOfOurs(Hub):
     async def withdraw(self, owner: str, user: str) -> None:
         self.shared = [pair for pair in self.shared if pair != (owner, user)]
 
+    async def list_shared_with(self, owner: str) -> list[str]:
+        return [user for account, user in self.shared if account == owner]
+
     async def withdraw_all(self, owner: str) -> None:
         self.shared = [pair for pair in self.shared if pair[0] != owner]

@@ -5,20 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, expect
 
 from coterie.actions.sessions import report_session
 from pages.visiting import Service
 
 pytestmark = pytest.mark.browser
 Visit = Callable[[str, str], Awaitable[Page]]
-
-
-@pytest.fixture(scope="session")
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-background-networking", "--disable-gpu"]
-        yield await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)
 
 
 @pytest.fixture
@@ -48,7 +41,7 @@ async def test_a_workspace_is_created_in_place(visit: Visit) -> None:
     await page.get_by_label("New workspace").fill("Krill & <3")
     await page.get_by_role("button", name="Create").click()
 
-    await expect(page.get_by_role("list", name="Workspaces").get_by_role("link", name="Krill & <3")).to_be_visible()
+    await expect(page.get_by_role("list", name="Mine").get_by_role("link", name="Krill & <3")).to_be_visible()
     await expect(page.get_by_label("New workspace")).to_have_value("")
 
 
@@ -80,7 +73,7 @@ async def test_somebody_is_found_chosen_and_added_by_keyboard_alone(service: Ser
     await field.press("Enter")
 
     await expect(page.get_by_role("list", name="People with access")).to_contain_text("astro")
-    await expect(page.locator("#notice")).to_have_text("The group astro is now Viewer.")
+    await expect(page.locator("#notice")).to_have_text("The group astro is now Viewer. Does not include /astro/dust.")
     await expect(field).to_have_value("")
     await expect(field).to_be_focused()
 
@@ -202,6 +195,20 @@ async def test_opening_shows_each_step_and_ends_in_jupyterlab(service: Service, 
     assert service.url == page.url
 
 
+async def test_viewing_as_a_viewer_leads_to_jupyterlab_that_shows_itself_so(service: Service, visit: Visit) -> None:
+    workspace = await service.create("alice")
+    async with service.world.store.reading() as tx:
+        stored = await tx.find_workspace(workspace)
+    assert stored is not None
+    await report_session(service.world, stored, "a-session")
+    page = await visit("alice", f"w/{workspace}/share")
+
+    address = await page.get_by_role("link", name="View as Viewer").get_attribute("href")
+    await page.goto(service.url.removesuffix("/services/coterie/") + str(address))
+
+    await page.wait_for_url(f"http://hub.localhost/user/{stored.account}/lab?coterie-view=viewer")
+
+
 async def test_a_failed_start_is_said_and_can_be_tried_again(service: Service, visit: Visit) -> None:
     service.hub.start_fails = True
     page = await visit("alice", f"w/{await service.create('alice')}")
@@ -236,3 +243,91 @@ async def test_no_page_is_wider_than_its_window(service: Service, visit: Visit, 
     await page.goto(service.url + path.replace("{id}", workspace))
 
     assert await page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+async def test_requests_for_access_are_answered_in_the_window_by_keyboard(service: Service, visit: Visit) -> None:
+    workspace = await service.create("alice")
+    for name in ("erin", "dave"):
+        page = await visit(name, f"w/{workspace}")
+        await page.get_by_label("Note (optional)").fill(f"It's {name}.")
+        await page.get_by_role("button", name="Request access").press("Enter")
+        await expect(page.get_by_role("heading", name="Request access")).to_be_focused()
+    page = await visit("alice", f"w/{workspace}/share")
+    requests = page.get_by_role("region", name="Requests for access")
+
+    await expect(requests).to_contain_text("It's erin.")
+    await requests.get_by_label("Role for erin").press("ArrowDown")
+    await requests.get_by_role("button", name="Give access to erin").press("Enter")
+    await expect(page.locator("#notice")).to_have_text("erin is now Editor.")
+    await expect(page.get_by_label("Role of erin")).to_have_value("editor")
+    await expect(requests.get_by_role("heading")).to_be_focused()
+    await requests.get_by_role("button", name="Decline the request of dave").press("Enter")
+
+    await expect(page.locator("#notice")).to_have_text("dave has been declined.")
+    await expect(requests).to_be_hidden()
+    await expect(page.get_by_role("heading", name="People with access")).to_be_focused()
+    await expect(page.get_by_role("list", name="People with access").get_by_role("listitem")).to_have_count(2)
+
+
+async def test_a_search_narrows_the_list_while_one_types_and_keeps_the_focus(service: Service, visit: Visit) -> None:
+    for name in ("Krill count", "Whale count", "Ice"):
+        await service.create("carol", name)
+    page = await visit("carol", "")
+    field = page.get_by_role("searchbox", name="Search workspaces")
+
+    await field.press_sequentially("COUNT", delay=20)
+
+    await expect(page.get_by_role("list", name="Mine").get_by_role("listitem")).to_have_count(2)
+    await expect(page.locator("#found")).to_have_text("2 found")
+    await expect(field).to_have_value("COUNT")
+    await field.press("Enter")
+    await expect(field).to_be_focused()
+
+
+async def test_a_menu_works_by_keyboard_and_gives_the_focus_back(service: Service, visit: Visit) -> None:
+    await service.create("erin", "Menus")
+    page = await visit("erin", "?q=menus")
+    row = page.get_by_role("listitem").filter(has_text="Menus")
+    more, delete = row.locator("summary"), row.get_by_role("link", name="Delete")
+
+    await more.press("ArrowDown")
+    await expect(row.get_by_role("link", name="Open").last).to_be_focused()
+    await page.keyboard.press("ArrowUp")
+    await expect(delete).to_be_focused()
+    await page.keyboard.press("Escape")
+    await expect(more).to_be_focused()
+    await expect(delete).to_be_hidden()
+    await more.press("Enter")
+    await expect(delete).to_be_visible()
+    await more.press("End")
+    await expect(delete).to_be_focused()
+    await page.get_by_role("searchbox").focus()
+
+    await expect(delete).to_be_hidden()
+
+
+async def test_a_star_moves_a_workspace_among_the_favourites_and_keeps_the_focus(
+    service: Service, visit: Visit
+) -> None:
+    await service.create("dave", "Starlings")
+    page = await visit("dave", "")
+    star = page.get_by_role("listitem").filter(has_text="Starlings").locator("button.star")
+
+    await star.press("Enter")
+
+    await expect(page.get_by_role("list", name="Favourites")).to_contain_text("Starlings")
+    await expect(star).to_have_attribute("aria-pressed", "true")
+    await expect(star).to_be_focused()
+    await expect(page.locator("#notice")).to_have_text("Starlings is one of your favourites.")
+
+
+async def test_deleting_says_what_is_wrong_and_then_leads_back_to_the_list(service: Service, visit: Visit) -> None:
+    page = await visit("alice", f"w/{await service.create('alice', 'Lost')}/delete")
+
+    await page.get_by_label("To delete it, type its name").fill("Found")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#notice")).to_contain_text("This is not the name of the workspace.")
+    await page.get_by_label("To delete it, type its name").fill("Lost")
+    await page.get_by_role("button", name="Delete for good").click()
+
+    await expect(page.locator("#notice")).to_have_text("The workspace has been deleted.")

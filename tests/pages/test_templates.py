@@ -6,17 +6,32 @@ from collections import Counter
 
 import pytest
 
+from coterie.actions.share import Removal
 from coterie.service.pages.rendering import render
-from coterie.wire.bodies import Page, RoleWord, Workspace
+from coterie.wire.bodies import RoleWord
 from pages.html import Element, read
 from pages.samples import ADDRESSES, HOSTILE, ROLES, caller, grants, principals, templates, workspace
 
 WHOLE_PAGES = (
     "listing/page.html",
+    "managing/rename.html",
+    "managing/favourite.html",
+    "managing/copy.html",
+    "managing/archive.html",
+    "managing/delete.html",
+    "sidebar/page.html",
+    "sidebar/signed_out.html",
     "entrance/page.html",
+    "entrance/no_access.html",
+    "requests/asked.html",
     "sharing/window.html",
     "sharing/own_access.html",
-    "sharing/which.html",
+    "sharing/asked.html",
+    "sharing/check.html",
+    "audit/page.html",
+    "people/page.html",
+    "people/anonymise.html",
+    "people/anonymised.html",
     "error.html",
 )
 
@@ -101,6 +116,10 @@ def test_every_address_of_ours_lies_below_the_base_path(template: str) -> None:
 @every_template
 def test_every_form_carries_the_csrf_token_and_goes_the_same_way_without_script(template: str) -> None:
     for form in rendered(template).all("form"):
+        if form.attributes["method"] == "get":  # it asks and changes nothing, and its address is no place for a token
+            assert [field for field in form.all("input") if field.attributes.get("name") == "csrf"] == []
+            assert "hx-post" not in form.attributes
+            continue
         assert form.attributes["method"] == "post"
         assert form.one("input", name="csrf").attributes["value"] == "0123456789abcdef"
         assert form.attributes["action"] == form.attributes.get("hx-post", form.attributes["action"])
@@ -112,20 +131,42 @@ def test_every_page_has_one_main_heading(template: str) -> None:
 
 
 def test_the_list_offers_each_role_what_it_may_do() -> None:
-    offered = {role: [e.text for e in rendered("listing/row.html", role=role).all("a", "button")][1:] for role in ROLES}
+    menus = {role: rendered("listing/row.html", role=role).one("div", **{"class": "items"}) for role in ROLES}
+    offered = {role: [entry.text for entry in menu.all("a", "button")] for role, menu in menus.items()}
 
+    editing = ["Open", "Access", "Rename", "Add to favourites", "Copy", "Archive", "Stop"]
+    managing = ["Open", "Share", *editing[2:], "Delete"]
     assert offered == {
-        "viewer": ["Open", "Access"],
-        "editor": ["Open", "Access", "Stop"],
-        "co-owner": ["Open", "Share", "Stop"],
-        "creator": ["Open", "Share", "Stop"],
+        "viewer": ["Open", "Access", "Add to favourites"],
+        "editor": editing,
+        "co-owner": managing,
+        "creator": managing,
     }
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_the_sidebar_offers_the_same_but_stopping_as_links_to_windows_of_their_own(role: RoleWord) -> None:
+    in_list = rendered("listing/row.html", role=role).one("div", **{"class": "items"}).all("a", "button")
+    sidebar = rendered("sidebar/list.html", role=role)
+    menu = next(div for div in sidebar.all("div") if div.attributes.get("class") == "items")
+
+    assert [entry.text for entry in in_list if entry.text != "Stop"] == [link.text for link in menu.all("a")]
+    assert {("_blank", "noopener")} == {(a.attributes["target"], a.attributes["rel"]) for a in sidebar.all("a")}
+
+
+@pytest.mark.parametrize("template", ["sidebar/page.html", "sidebar/list.html", "sidebar/signed_out.html"])
+def test_nothing_in_the_sidebar_changes_anything(template: str) -> None:
+    page = rendered(template)
+
+    assert page.all("form", "button") == []
+    assert [element for element in page.all() if "hx-post" in element.attributes] == []
+    assert "0123456789abcdef" not in str(page)
 
 
 def test_a_stopped_workspace_cannot_be_stopped() -> None:
     row = read(render("listing/row.html", ADDRESSES, caller(), workspace=workspace(server="stopped")))
 
-    assert row.all("button") == []
+    assert "Stop" not in [button.text for button in row.all("button")]
 
 
 @pytest.mark.parametrize(("state", "asks_again"), [("stopped", 0), ("starting", 1), ("running", 0), ("stopping", 1)])
@@ -136,7 +177,7 @@ def test_a_row_asks_again_only_while_its_server_is_on_its_way(state: str, asks_a
 
 
 def test_somebody_without_workspaces_reads_what_one_is() -> None:
-    page = read(render("listing/page.html", ADDRESSES, caller(), page=Page[Workspace](items=[])))
+    page = read(render("listing/page.html", ADDRESSES, caller(), sections={}, q="", done=None, is_whole=True))
 
     assert "No workspaces yet." in page.text
     assert page.all("ul") == []
@@ -151,7 +192,7 @@ def test_the_creator_comes_first_and_their_role_cannot_be_chosen() -> None:
 
 
 def test_a_grant_can_be_changed_in_place_and_removed_unless_an_invitation_made_it() -> None:
-    people = rendered("sharing/window.html").one("ul", id="people").all("li")[1:]
+    people = rendered("sharing/window.html").one("ul", id="people").all("li")[1:5]
 
     assert [option.text for option in people[0].one("select").all("option")] == ["Viewer", "Editor", "Co-owner"]
     assert [len(person.all("select")) for person in people] == [1, 1, 1, 0]
@@ -161,7 +202,7 @@ def test_a_grant_can_be_changed_in_place_and_removed_unless_an_invitation_made_i
 
 @pytest.mark.parametrize(("is_administrator", "disabled"), [(True, []), (False, ["Global"])])
 def test_global_can_be_chosen_by_administrators_alone(is_administrator: bool, disabled: list[str]) -> None:
-    context = {"workspace": workspace(), "grants": grants("x")}
+    context = templates("x", "creator")["sharing/window.html"]
     page = read(render("sharing/window.html", ADDRESSES, caller(administrator=is_administrator), **context))
 
     general = page.one("select", id="general")
@@ -172,8 +213,9 @@ def test_global_can_be_chosen_by_administrators_alone(is_administrator: bool, di
 
 
 def test_a_global_workspace_shows_so_to_a_co_owner_who_may_lower_it() -> None:
-    one = workspace(role="co-owner", general_access="global")
-    page = read(render("sharing/window.html", ADDRESSES, caller(), workspace=one, grants=grants("x")))
+    context = templates("x", "co-owner")["sharing/window.html"]
+    context["workspace"] = workspace(role="co-owner", general_access="global")
+    page = read(render("sharing/window.html", ADDRESSES, caller(), **context))
 
     options = page.one("select", id="general").all("option")
 
@@ -197,7 +239,7 @@ def test_who_may_not_manage_access_reads_their_role_and_whom_to_ask() -> None:
     assert page.one("span", **{"class": "role viewer"}).text == "Viewer"
     assert "Editor through the group Penguins" in page.text
     assert "Ask Penguins, the Creator" in page.text
-    assert page.all("form") == []
+    assert [form.attributes["action"].rpartition("/")[2] for form in page.all("form")] == ["requests"]
 
 
 def test_what_still_lets_somebody_in_is_said_and_can_be_removed_too() -> None:
@@ -205,13 +247,19 @@ def test_what_still_lets_somebody_in_is_said_and_can_be_removed_too() -> None:
 
     notice = answer.one("div", id="notice")
 
-    assert notice.text.startswith("astro still has access: Editor through the group astro")
-    assert notice.one("button").text == "Remove the group too"
+    assert notice.text.startswith("astro still views through the group astro. Remove the group too")
+    assert "astro still views because anyone with the link may view." in notice.text
+    assert [button.text for button in notice.all("button")] == [
+        "Remove the group too",
+        "Remove and restart",
+        "Stop the server",
+    ]
     assert notice.one("input", name="name").attributes["value"] == "astro"
 
 
 def test_a_complete_removal_is_said_in_one_sentence() -> None:
-    context = {"workspace": workspace(), "grants": grants("x"), "principal": principals("bob")[0], "remaining": []}
+    removal = Removal([], left_running=False)
+    context = {"workspace": workspace(), "grants": grants("x"), "principal": principals("bob")[0], "removal": removal}
 
     answer = read(render("sharing/removed.html", ADDRESSES, caller(), **context))
 
@@ -228,10 +276,12 @@ def test_a_typed_name_of_several_kinds_is_asked_back() -> None:
 
 
 def test_an_empty_picker_says_whom_one_can_share_with() -> None:
-    answer = read(render("sharing/suggestions.html", ADDRESSES, caller(), principals=[], typed="zoe"))
+    context = {"principals": [], "present": {}, "typed": "zoe", "knows_nobody": True}
+    answer = read(render("sharing/suggestions.html", ADDRESSES, caller(), **context))
 
     assert answer.all("li") == []
     assert "Nobody you can share with matches zoe." in answer.text
+    assert "You share no group with anyone here." in answer.text
 
 
 def test_looking_at_a_workspace_opens_nothing_without_script() -> None:

@@ -28,12 +28,17 @@ from coterie.wire.bodies import (
     ServerDecision,
     WorkspaceChange,
 )
+from coterie.wire.copying import CopyOrder
+from coterie.wire.requests import NewRequest, RequestAnswer
 
 INPUTS = [
     (NewWorkspace, {"name": "Penguins"}),
     (WorkspaceChange, {}),
     (GrantChange, {"role": "viewer"}),
     (NamesQuestion, {"people": ["abcdefgh234567ab"]}),
+    (CopyOrder, {"name": "Penguins"}),
+    (NewRequest, {}),
+    (RequestAnswer, {"role": "viewer"}),
 ]
 
 
@@ -275,7 +280,8 @@ def test_no_access_is_written_as_no_role() -> None:
 def test_a_list_is_written_with_items_and_the_next_cursor() -> None:
     page = Page(items=[Principal(kind="group", name="/astro/dust")])
 
-    assert page.model_dump(mode="json") == {"items": [{"kind": "group", "name": "/astro/dust"}], "next": None}
+    item = {"kind": "group", "name": "/astro/dust", "people": None, "subgroups": []}
+    assert page.model_dump(mode="json") == {"items": [item], "next": None}
 
 
 def test_the_words_on_the_wire_are_the_words_of_the_policy() -> None:

@@ -7,6 +7,8 @@ export interface IPageFacts {
   readonly name: string;
   /** The person's role as the API writes it. */
   readonly role: string;
+  /** The role as whose the page is to be shown, in place of the person's; empty for as it is. */
+  readonly view: string;
   /** The service's address for browsers: the person's workspaces. */
   readonly serviceUrl: string;
   /** The workspace's own link, which starts its server; empty for a home. */
@@ -27,8 +29,15 @@ export function readPage(): IPageFacts | null {
     workspace,
     name: PageConfig.getOption('coterieWorkspaceName') || workspace,
     role,
+    view: PageConfig.getOption('coterieView'),
     serviceUrl,
     openUrl: workspace.startsWith('~') ? '' : `${serviceUrl}w/${workspace}`,
     shareUrl: PageConfig.getOption('coterieShareUrl'),
   };
+}
+
+/** The address of the frame that lists the person's workspaces. */
+export function sidebarUrl(page: IPageFacts, isDark: boolean): string {
+  const query = new URLSearchParams({ theme: isDark ? 'dark' : 'light', here: page.workspace });
+  return `${page.serviceUrl}sidebar?${query.toString()}`;
 }

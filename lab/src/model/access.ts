@@ -1,5 +1,6 @@
 import { Signal, type ISignal } from '@lumino/signaling';
 
+import { ROLES } from '../generated.js';
 import { readsOnly } from './roles.js';
 
 /** What is missing for access to be checked. */
@@ -22,6 +23,8 @@ export interface IAccess {
   /** Why the person has the role, in the server's words; empty until the live channel has spoken. */
   readonly reasons: ReadonlyArray<string>;
   readonly standing: Standing;
+  /** Whether the page is shown as a Viewer has it, whatever the person's role. It shows less and protects nothing. */
+  readonly isView: boolean;
   /** Whether this page was built to read only. It keeps being so until it is loaded again. */
   readonly readsOnly: boolean;
   /** Whether the page no longer fits the role, and has to be loaded again. */
@@ -31,19 +34,22 @@ export interface IAccess {
 
 /** The page's access as the live channel reports it. */
 export class Access implements IAccess {
-  constructor(role: string) {
+  /** *view* is the role as whose the page is to be shown; only a Viewer's is one. */
+  constructor(role: string, view = '') {
     this._role = role;
-    this.readsOnly = readsOnly(role);
+    this.isView = view === ROLES.viewer.word && !readsOnly(role);
+    this.readsOnly = this.isView || readsOnly(role);
   }
 
+  readonly isView: boolean;
   readonly readsOnly: boolean;
 
   get role(): string {
-    return this._role;
+    return this.isView ? ROLES.viewer.word : this._role;
   }
 
   get reasons(): ReadonlyArray<string> {
-    return this._reasons;
+    return this.isView ? [] : this._reasons;
   }
 
   get standing(): Standing {
@@ -51,7 +57,7 @@ export class Access implements IAccess {
   }
 
   get isStale(): boolean {
-    return readsOnly(this._role) !== this.readsOnly;
+    return readsOnly(this.role) !== this.readsOnly;
   }
 
   get changed(): ISignal<this, void> {

@@ -18,7 +18,7 @@ export const access: JupyterFrontEndPlugin<ICoterie | null> = {
     if (!page) {
       return null;
     }
-    const access = new Access(page.role);
+    const access = new Access(page.role, page.view);
     const problems = new Problems();
     const settings = app.serviceManager.serverSettings;
     new LiveConnection(access, problems, {

@@ -15,6 +15,9 @@ from coterie.server.place import Place
 from coterie.server.plugins import OFF_FOR_EVERYBODY, OFF_FOR_VIEWERS, OFF_IN_HOMES, OFF_IN_WORKSPACES
 from coterie.server.rooms.connection import describe
 
+#: Says in a page's address as which role it is to be shown.
+VIEW_PARAMETER = "coterie-view"
+
 
 class CoterieIdentityProvider(JupyterHubIdentityProvider):
     """JupyterHub's identity provider, telling the page the person's role.
@@ -46,12 +49,15 @@ class CoterieIdentityProvider(JupyterHubIdentityProvider):
         if access is None:
             return config
         is_home = self.place.workspace.startswith("~")
-        is_viewer = not access.allows(Role.EDITOR)
+        # A view, not protection: the page shows less, and the gate decides as ever.
+        is_view = handler.get_query_argument(VIEW_PARAMETER, "") == Role.VIEWER.word
+        is_viewer = is_view or not access.allows(Role.EDITOR)
         config |= {
             # Nothing is built here, so no page needs to ask whether something should be.
             "buildAvailable": False,
             "buildCheck": False,
             "coterieRole": access.role.word,
+            "coterieView": Role.VIEWER.word if is_view else "",
             "coterieWorkspace": self.place.workspace,
             "coterieWorkspaceName": self.place.name,
             "coterieServiceUrl": self.place.public_url,

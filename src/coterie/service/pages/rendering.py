@@ -10,11 +10,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from coterie.policy import GRANTABLE, Act, Allow, Person, Role, may
+from coterie.policy import GRANTABLE, Act, Allow, Person, Role, may, may_run
 from coterie.service.dependencies import get_settings
 from coterie.service.pages import assets
 from coterie.service.pages.addresses import Addresses
+from coterie.wire.audit import AuditAct, Via
 from coterie.wire.bodies import NAME_MAX, Workspace
+from coterie.wire.requests import NOTE_MAX
 
 #: The levels of general access: word, label, and what it means to the people of a workspace.
 GENERAL_ACCESS = (
@@ -22,6 +24,8 @@ GENERAL_ACCESS = (
     ("link", "Anyone with link", "Anyone who can sign in and has the link can view it."),
     ("global", "Global", "Everyone can view it and has it in their list."),
 )
+#: On which way somebody came who did something.
+VIA_WORDS = {Via.PAGE: "on a page", Via.API: "through the API", Via.LINK: "by the link"}
 _UNITS = ((31536000, "year"), (2592000, "month"), (86400, "day"), (3600, "hour"), (60, "minute"))
 
 
@@ -38,6 +42,11 @@ class SignedIn(Protocol):
 def offers(workspace: Workspace, act: str) -> bool:
     """Whether a page shows *act* to somebody with this role. The action behind it decides for itself."""
     return bool(may(Allow(Role.parse(workspace.role), ()), Act(act)))
+
+
+def can_run(role: str) -> bool:
+    """Whether somebody with the role of this word can have left something running in the server."""
+    return bool(may_run(Role.parse(role)))
 
 
 def ago(time: datetime, now: datetime) -> str:
@@ -81,12 +90,16 @@ def _environment() -> Environment:
     environment.filters.update(ago=ago, exact=exact, rfc3339=_rfc3339, initials=initials)
     environment.globals.update(
         offers=offers,
+        can_run=can_run,
         element_id=element_id,
         version=assets.version,
         grantable=[(role.word, role.title) for role in GRANTABLE],
         role_title={role.word: role.title for role in Role},
         general_access_levels=GENERAL_ACCESS,
         name_max=NAME_MAX,
+        audit_acts=[act.value for act in AuditAct],
+        via_words=VIA_WORDS,
+        note_max=NOTE_MAX,
     )
     return environment
 

@@ -22,7 +22,7 @@ def wants_fragment(request: Request) -> bool:
     return request.headers.get("HX-Request") == "true"
 
 
-def read(body: type[Body], **fields: str) -> Body:
+def read(body: type[Body], **fields: str | bool) -> Body:
     """*fields* as a *body*. Raises Refused with a sentence for whoever filled in the form."""
     try:
         return body.model_validate(fields)

@@ -32,8 +32,14 @@ function enter(url) {
   end();
   progress.value = 100;
   say('ready', 'The workspace is ready.');
+  const target = new URL(url, location.href);
+  const view = new URLSearchParams(location.search).get('view');
+  if (view) {
+    // How JupyterLab is to show itself: "viewer" as a Viewer has it.
+    target.searchParams.set('coterie-view', view);
+  }
   // Not a step of the history: Back leads to where the person came from.
-  location.replace(url);
+  location.replace(target);
 }
 
 function show(step) {

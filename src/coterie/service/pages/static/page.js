@@ -20,11 +20,44 @@ document.addEventListener('click', (event) => closeMenus(event.target.closest('d
 // The list moves up under the pointer when a row goes: the second click of a double click is for nobody.
 document.addEventListener('click', (event) => event.detail > 1 && event.target.closest('button') && event.preventDefault());
 
+/** Where a key leads from *here* in a menu, from its first entry to its last and round. */
+function entryAt(key, entries, here) {
+  const steps = { ArrowDown: here + 1, ArrowUp: here < 0 ? -1 : here - 1, Home: 0, End: -1 };
+  return key in steps ? entries.at(steps[key] % entries.length) : undefined;
+}
+
 document.addEventListener('keydown', (event) => {
-  const menu = event.target.closest?.('details.menu[open]');
-  if (event.key === 'Escape' && menu) {
+  const menu = event.target.closest?.('details.menu');
+  const isOnSummary = event.target === menu?.firstElementChild;
+  if (event.key === 'Escape' && menu?.open) {
     menu.open = false;
-    menu.querySelector('summary').focus();
+    menu.firstElementChild.focus();
+  } else if (menu && (menu.open || (isOnSummary && event.key === 'ArrowDown'))) {
+    menu.open = true;
+    const entries = [...menu.querySelectorAll('.items a, .items button:enabled')];
+    const entry = entryAt(event.key, entries, entries.indexOf(event.target));
+    entry?.focus();
+    if (entry) {
+      event.preventDefault();
+    }
+  }
+});
+
+document.addEventListener('focusout', ({ target, relatedTarget }) => {
+  const menu = target.closest('details.menu[open]');
+  if (menu && relatedTarget && !menu.contains(relatedTarget)) {
+    menu.open = false;
+  }
+});
+
+// A list that comes anew keeps its sections as somebody has opened and closed them.
+let sections = new Map();
+document.addEventListener('htmx:beforeSwap', () => {
+  sections = new Map([...document.querySelectorAll('details.section')].map(({ id, open }) => [id, open]));
+});
+document.addEventListener('htmx:afterSwap', () => {
+  for (const section of document.querySelectorAll('details.section')) {
+    section.open = sections.get(section.id) ?? section.open;
   }
 });
 
@@ -49,10 +82,14 @@ document.addEventListener('htmx:afterRequest', ({ detail }) => {
     return;
   }
   if (detail.xhr.getResponseHeader('HX-Retarget')) {
+    // A question came instead of the change.
+    if (reverts !== undefined) {
+      elt.reset();
+    }
     return;
   }
   if (clearsForm) {
-    document.getElementById(clearsForm).reset();
+    clearsForm.split(' ').forEach((id) => document.getElementById(id).reset());
   }
   if (thenFocus && document.activeElement === document.body) {
     document.querySelector(thenFocus)?.focus();
