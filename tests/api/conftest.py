@@ -61,9 +61,9 @@ def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
     return create_database(request.getfixturevalue("postgresql_url"))
 
 
-@pytest.fixture(scope="session")
-async def service(demo: Demo, database_url: str) -> AsyncIterator[Service]:
-    settings = Settings(
+def settings_for(demo: Demo, database_url: str) -> Settings:
+    """The settings of a service in this process that has the demo's Hub and this database."""
+    return Settings(
         listen_host="127.0.0.1",
         listen_port=0,
         hub_api_url=f"http://127.0.0.1:{demo.port}/hub/api",
@@ -74,6 +74,11 @@ async def service(demo: Demo, database_url: str) -> AsyncIterator[Service]:
         hub_url=demo.hub_url,
         database_url=database_url,
     )
+
+
+@pytest.fixture(scope="session")
+async def service(demo: Demo, database_url: str) -> AsyncIterator[Service]:
+    settings = settings_for(demo, database_url)
     world = make_world(settings)
     app = create_app(settings, world)
     async with app.router.lifespan_context(app):
