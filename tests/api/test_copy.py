@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,6 +11,7 @@ import httpx
 import pytest
 from sqlalchemy import insert
 
+from api.accounts import account
 from api.conftest import Service
 from coterie.actions.actor import Actor
 from coterie.actions.copy import copy_workspace, find_source
@@ -21,6 +23,7 @@ from coterie.store.tables import blocks
 from coterie.wire.audit import AuditAct, Via
 from coterie.wire.bodies import CopySource
 from coterie.wire.copying import CopyOrder
+from support.waiting import until_it_waits_or_is_done
 
 pytestmark = pytest.mark.hub
 
@@ -164,6 +167,24 @@ async def test_who_is_blocked_stays_blocked_in_a_copy_with_access(service: Servi
     assert (await service.call("dave", "GET", f"workspaces/{copy}")).status_code == 404
 
 
+async def test_who_is_anonymised_at_the_same_time_is_not_in_a_copy_with_access(service: Service, shared: str) -> None:
+    admin = await _person(service, "admin")
+    async with account(service) as gone:
+        await service.grant("admin", shared, "user", gone.name, "viewer")
+        async with service.world.store.writing() as tx:
+            (person,) = await tx.list_people_named(gone.name)
+            await tx.hold_people([person], admin.id)
+            await tx.forget_person(person.id, f"anonymised-{gone.name}")
+            copying = asyncio.create_task(_copy(service, "alice", shared, with_access=True))
+            await until_it_waits_or_is_done(service.world.store, copying)
+        copy = await copying
+
+    assert copy.status_code == 201
+    async with service.world.store.reading() as tx:
+        assert await tx.list_grants_to([person.id]) == []
+    assert ("user", "carol") in await _grants(service, "alice", copy.json()["id"])
+
+
 async def test_both_records_are_written_and_neither_gives_the_other_workspace_away(
     service: Service, shared: str
 ) -> None:
@@ -203,7 +224,7 @@ async def test_the_copys_server_is_told_whose_files_it_starts_with_until_it_has_
     told = await find_source(service.world, copy)
     await report_session(service.world, copy, "first-session")
 
-    assert told == CopySource(workspace=shared, account=source.account, with_outputs=False)
+    assert told == CopySource(workspace=shared, account=source.account, creator="carol", with_outputs=False)
     assert await find_source(service.world, await _stored(service, copy.id)) is None
     assert (await _stored(service, copy.id)).copied_from is None
 
@@ -214,6 +235,22 @@ async def test_a_copy_has_no_source_once_its_creator_may_not_copy_it_any_more(se
     await service.grant("alice", shared, "user", "carol", "viewer")
 
     assert await find_source(service.world, copy) is None
+
+
+async def test_a_copy_gets_no_source_again_when_it_moves_because_its_creator_is_anonymised(
+    service: Service, shared: str
+) -> None:
+    async with account(service) as gone:
+        await service.grant("admin", shared, "user", gone.name, "editor")
+        made = await gone.call("POST", f"workspaces/{shared}/copy", json={"name": "Copy"})
+        await service.call("alice", "DELETE", f"workspaces/{shared}/grants/user/{gone.name}")
+        withheld = await find_source(service.world, await _stored(service, made.json()["id"]))
+        await service.call("admin", "POST", f"users/{gone.name}/anonymise")
+
+    copy = await _stored(service, made.json()["id"])
+    assert copy.creator_id == (await _person(service, "admin")).id
+    assert (withheld, await find_source(service.world, copy)) == (None, None)
+    assert copy.copied_from is not None  # so that it does not begin empty
 
 
 async def test_a_copy_has_no_source_once_it_was_deleted(service: Service, shared: str) -> None:

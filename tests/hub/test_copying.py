@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import json
 import os
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import threading
 import zipfile
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +21,8 @@ from typing import Any
 import pytest
 
 from coterie.hub.copied_folders import SourceGone, copy_folders
-from coterie.hub.copy_job import CopyFailed, CopyJob, run_copy
-from coterie.hub.copying import Reason
+from coterie.hub.copy_job import CopyFailed, CopyJob, CopyLimits, run_copy
+from coterie.hub.copying import Budget, Limit, LimitExceeded, Reason
 from coterie.hub.folders import Folders, folders_of
 from coterie.hub.removing import remove, sweep, take_away
 from support.demo import Demo, until
@@ -95,6 +97,17 @@ def test_passwords_are_taken_out_of_gits_addresses(source: Folders, target: Fold
 
     copied = (target.work / "repository" / ".git" / "config").read_text()
     assert copied == '[remote "origin"]\n\turl = https://example.org/a.git\n'
+
+
+def test_gits_logs_that_are_too_large_to_be_searched_are_left_out(source: Folders, target: Folders) -> None:
+    logs = source.work / ".git" / "logs"
+    logs.mkdir(parents=True)
+    (logs / "HEAD").write_bytes(b"clone: from https://me:canary@example.org/a.git\n" * 100_000)
+
+    tally = copy_folders(source, target, with_outputs=True)
+
+    assert _names(target.work) == {".git", ".git/logs"}
+    assert dict(tally.left_out) == {Reason.PASSWORDS: 1}
 
 
 @pytest.mark.parametrize(
@@ -357,14 +370,114 @@ def test_a_full_disk_leaves_nothing(source: Folders, target: Folders, monkeypatc
     assert _names(target.home) == set()
 
 
+def _job(source: Folders, target: Folders, creator: str = "carol", **limits: float) -> CopyJob:
+    return CopyJob(
+        source=str(source.home),
+        target=str(target.home),
+        creator=creator,
+        with_outputs=True,
+        limits=CopyLimits.model_validate(limits),
+    )
+
+
+@pytest.mark.parametrize(
+    ("budget", "limit"),
+    [
+        (Budget(entries=9), Limit.ENTRIES),
+        (Budget(size=9_999), Limit.SIZE),
+        (Budget(seconds=-1), Limit.TIME),
+    ],
+)
+def test_a_copy_that_exceeds_a_limit_is_given_up_and_leaves_nothing(
+    source: Folders, target: Folders, budget: Budget, limit: Limit
+) -> None:
+    for number in range(10):
+        (source.work / f"folder-{number}").mkdir()
+    (source.work / "large").write_bytes(b"x" * 10_000)
+
+    with pytest.raises(LimitExceeded) as exceeded:
+        copy_folders(source, target, with_outputs=True, budget=budget)
+
+    assert exceeded.value.limit is limit
+    assert _names(target.home) == set()
+
+
+def test_holes_count_for_nothing_and_a_copy_just_within_its_limits_is_made(source: Folders, target: Folders) -> None:
+    with (source.work / "sparse").open("wb") as file:
+        file.truncate(1 << 36)
+    (source.work / "full").write_bytes(b"x" * 10_000)
+
+    copy_folders(source, target, with_outputs=True, budget=Budget(entries=2, size=10_000, seconds=99))
+
+    assert _names(target.work) == {"sparse", "full"}
+
+
+def test_a_program_that_keeps_making_files_does_not_keep_a_copy_going(source: Folders, target: Folders) -> None:
+    next_folder = source.work / "z"
+    next_folder.mkdir()
+    (source.work / "a").touch()
+
+    def make_more(_tally: object) -> None:
+        nonlocal next_folder
+        (next_folder / "a").touch()
+        next_folder = next_folder / "z"
+        next_folder.mkdir()
+
+    with pytest.raises(LimitExceeded):
+        copy_folders(source, target, with_outputs=True, budget=Budget(entries=100), tell=make_more)
+
+
+@pytest.mark.parametrize(
+    ("limits", "sentence"),
+    [
+        ({"files": 1}, "has more than 1 files and folders, which is too much to copy"),
+        ({"gigabytes": 0.000001}, "has more than 1e-06 GB of files and packages, which is too much"),
+        ({"hours": 0}, "has more than can be copied in 0 hours, which is too much"),
+    ],
+)
+async def test_the_process_that_copies_says_which_limit_was_exceeded(
+    source: Folders, target: Folders, limits: dict[str, float], sentence: str
+) -> None:
+    for name in ("a", "b"):
+        (source.work / name).write_bytes(b"x" * 1000)
+
+    with pytest.raises(CopyFailed, match=sentence):
+        await run_copy(_job(source, target, **limits), list[str]().append)
+
+
+async def test_nobody_has_two_copies_made_at_once(
+    source: Folders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running: Counter[str] = Counter()
+    most: Counter[str] = Counter()
+    others_ran = asyncio.Event()
+
+    async def follow(_process: object, job: CopyJob, _tell: object) -> None:
+        running[job.creator] += 1
+        most[job.creator] = max(most[job.creator], running[job.creator])
+        if job.creator == "dave":
+            others_ran.set()
+        await others_ran.wait()
+        running[job.creator] -= 1
+
+    monkeypatch.setattr("coterie.hub.copy_job._follow", follow)
+    people = ["carol", "carol", "carol", "dave"]
+    jobs = [_job(source, folders_of(f"ws-{number}", below=tmp_path), name) for number, name in enumerate(people)]
+
+    async with asyncio.timeout(20):
+        await asyncio.gather(*(run_copy(job, list[str]().append) for job in jobs))
+
+    assert dict(most) == {"carol": 1, "dave": 1}
+
+
 async def test_the_process_that_copies_says_how_it_went(source: Folders, target: Folders) -> None:
     (source.work / "a").write_text("a")
     (source.work / ".env").write_text("a")
     said: list[str] = []
 
-    await run_copy(CopyJob(source=str(source.home), target=str(target.home), with_outputs=True), said.append)
+    await run_copy(_job(source, target), said.append)
     with pytest.raises(CopyFailed) as caught:
-        await run_copy(CopyJob(source="/nowhere", target=str(target.home), with_outputs=True), said.append)
+        await run_copy(_job(Folders(Path("/nowhere")), target), said.append)
 
     assert said == ["Copied 1 file, 0.0 MB; left out: 1 known secret file"]
     assert "Delete this copy." in caught.value.sentence
@@ -418,17 +531,80 @@ def test_notebooks_of_format_3_lose_their_outputs_too(source: Folders, target: F
     assert json.loads(copied) == {"worksheets": [{"cells": [{"cell_type": "code", "outputs": []}]}]}
 
 
-@pytest.mark.parametrize(
-    "content",
-    [b"", b"not json", b"[1, 2]", b'{"cells": 7}', b'"\xff"', b"[" * 100_000, b'{"worksheets": [3]', b"null"],
-)
-def test_what_is_no_notebook_is_copied_as_it_is(source: Folders, target: Folders, content: bytes) -> None:
-    assert _copied_notebook(source, target, content, with_outputs=False) == content
+NO_NOTEBOOKS = [
+    *(
+        b"not json",
+        b"[1, 2]",
+        b'{"cells": 7}',
+        b'{"cells": [3]}',
+        b'"\xff"',
+        b"[" * 100_000,
+        b'{"worksheets": [3]',
+        b"null",
+    ),
+    *(b'{"worksheets": 3}', b'{"worksheets": [3]}', b'{"cells": [], "worksheets": [{"cells": 3}]}', b"{}"),
+]
 
 
-@pytest.mark.parametrize(
-    "odd", [{"cells": [3, None, {"cell_type": "code", "metadata": 7}]}, {"cells": [], "metadata": 3}]
-)
+@pytest.mark.parametrize("content", NO_NOTEBOOKS)
+def test_what_is_no_notebook_is_left_out_and_said_where_outputs_are_to_go(
+    source: Folders, target: Folders, content: bytes
+) -> None:
+    (source.work / "n.ipynb").write_bytes(content)
+
+    tally = copy_folders(source, target, with_outputs=False)
+
+    assert _names(target.work) == set()
+    assert (tally.files, dict(tally.left_out)) == (0, {Reason.OUTPUTS: 1})
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", *NO_NOTEBOOKS])
+def test_what_is_no_notebook_is_copied_as_it_is_with_outputs_and_nothing_always(
+    source: Folders, target: Folders, content: bytes
+) -> None:
+    assert _copied_notebook(source, target, content, with_outputs=bool(content.strip())) == content
+
+
+def test_a_notebook_too_large_to_be_read_is_left_out(source: Folders, target: Folders) -> None:
+    with (source.work / "n.ipynb").open("wb") as file:
+        file.truncate((1 << 30) + 1)
+
+    tally = copy_folders(source, target, with_outputs=False)
+
+    assert _names(target.work) == set()
+    assert dict(tally.left_out) == {Reason.OUTPUTS: 1}
+
+
+@pytest.mark.parametrize("name", ["N.IPYNB", "n.IpyNb", ".~n.ipynb", "n.ipynb~", "n.ipynb.bak", "#n.ipynb#"])
+def test_other_names_of_notebooks_keep_no_outputs_either(source: Folders, target: Folders, name: str) -> None:
+    (source.work / name).write_text(json.dumps(NOTEBOOK))
+
+    copy_folders(source, target, with_outputs=False)
+
+    (copied,) = json.loads((target.work / name).read_text())["cells"][:1]
+    assert copied["outputs"] == []
+
+
+def test_what_an_editor_keeps_of_a_notebook_is_left_out(source: Folders, target: Folders) -> None:
+    (source.work / ".n.ipynb.swp").write_bytes(b"b0VIM canary")
+    (source.work / "n.ipynb.html").write_text("kept")
+
+    tally = copy_folders(source, target, with_outputs=False)
+
+    assert _names(target.work) == {"n.ipynb.html"}
+    assert dict(tally.left_out) == {Reason.OUTPUTS: 1}
+
+
+def test_outputs_of_cells_of_no_known_kind_go_too(source: Folders, target: Folders) -> None:
+    odd = {
+        "cells": [{"cell_type": "Code", "outputs": ["canary"]}],
+        "worksheets": [{"cells": [{"outputs": ["canary"]}]}],
+    }
+
+    assert b"canary" not in _copied_notebook(source, target, json.dumps(odd).encode(), with_outputs=False)
+
+
+@pytest.mark.parametrize("odd", [{"cells": [{}, {"cell_type": "code", "metadata": 7}]}, {"cells": [], "metadata": 3}])
 def test_odd_notebooks_do_no_harm(source: Folders, target: Folders, odd: Any) -> None:
     assert json.loads(_copied_notebook(source, target, json.dumps(odd).encode(), with_outputs=False))
 

@@ -212,7 +212,7 @@ def test_a_spawner_is_wrapped_once() -> None:
     assert in_coterie(WorkspaceSpawner) is WorkspaceSpawner
 
 
-SOURCE = {"workspace": "whales2345672222", "account": "ws-sourcesourceabcd", "with_outputs": True}
+SOURCE = {"workspace": "whales2345672222", "account": "ws-sourcesourceabcd", "creator": "carol", "with_outputs": True}
 
 
 def _is_a_copy(service: ServiceOfOurs, source: dict[str, Any] | None) -> None:

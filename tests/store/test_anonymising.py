@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from coterie.policy import DIRECT, Principal, PrincipalKind, Role
-from coterie.store import AuditEntry, Conflict, NotFound, Store, StoredPerson, StoredWorkspace
+from coterie.store import NO_SOURCE, AuditEntry, Conflict, NotFound, Store, StoredPerson, StoredWorkspace
 
 PSEUDONYM = "anonymised-abcdefgh"
 
@@ -134,6 +134,42 @@ async def test_nobody_can_name_or_record_somebody_who_was_anonymised(
     with pytest.raises(NotFound):
         async with store.writing() as tx:
             await tx.append_audit(AuditEntry(noon, bob.id, "created", "api"))
+
+
+async def test_nothing_comes_back_by_a_request_of_theirs_that_was_under_way(
+    store: Store, alice: StoredPerson, bob: StoredPerson, noon: datetime
+) -> None:
+    place = await _add(store, alice, noon)
+    await _anonymise(store, bob, alice)
+
+    with pytest.raises(NotFound):
+        async with store.writing() as tx:
+            await tx.see_home(bob.id, "bob", noon)
+    with pytest.raises(NotFound):
+        async with store.writing() as tx:
+            await tx.set_favourite(place.id, bob.id, True)
+    with pytest.raises(NotFound):
+        async with store.writing() as tx:
+            await tx.note_visit(place.id, bob.id, noon)
+
+    async with store.reading() as tx:
+        assert await tx.find_workspace_by_account("bob") is None
+        assert await tx.is_blank(bob.id)
+
+
+async def test_a_copy_without_files_is_still_one_and_leads_to_no_source_once_it_has_moved(
+    store: Store, alice: StoredPerson, bob: StoredPerson, noon: datetime
+) -> None:
+    source = await _add(store, alice, noon)
+    async with store.writing() as tx:
+        copy = await tx.add_workspace("Copy", bob.id, noon, copied_from=source.account)
+        begun = await tx.add_workspace("Begun", bob.id, noon)
+
+    await _anonymise(store, bob, alice)
+
+    async with store.reading() as tx:
+        moved = await tx.find_by_ids([copy.id, begun.id])
+    assert (NO_SOURCE, None) == (moved[copy.id].copied_from, moved[begun.id].copied_from)
 
 
 async def test_a_grant_that_is_made_at_the_same_time_never_outlives_the_person(

@@ -17,14 +17,15 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from urllib.parse import quote
 
-from coterie.hub.copying import Change, Parts, Reason, Rules, Tally, copy_tree, open_folder
+from coterie.hub.copying import Budget, Change, Parts, Reason, Rules, Tally, copy_tree, open_folder
 from coterie.hub.folders import Folders
-from coterie.hub.outputs import without_outputs
+from coterie.hub.outputs import may_hold_outputs, without_outputs
 from coterie.hub.removing import remove
 from coterie.hub.secret_files import is_secret, may_hold_passwords, without_passwords
 
 _TEXT_MAX = 4 << 20
 _NOTEBOOK_MAX = 1 << 30
+_WITHOUT_PASSWORDS = Change(without_passwords, _TEXT_MAX, Reason.PASSWORDS)
 _FRESH = ".copying-"
 
 #: The files of an environment that name places, besides scripts.
@@ -42,24 +43,29 @@ class SourceGone(Exception):
 
 
 def copy_folders(
-    source: Folders, target: Folders, *, with_outputs: bool, tell: Callable[[Tally], None] | None = None
+    source: Folders,
+    target: Folders,
+    *,
+    with_outputs: bool,
+    budget: Budget | None = None,
+    tell: Callable[[Tally], None] | None = None,
 ) -> Tally:
     """Give *target*, in which nothing has run yet, the files and packages of *source*. *tell* is called now and then.
 
     The work folder appears last and whole; whatever was left by a copy that was cut off is replaced. Raises SourceGone,
-    and OSError where the target cannot be written.
+    LimitExceeded where *budget* is used up (None: there is no limit), and OSError where the target cannot be written.
     """
     tally = Tally()
+    copying = _Copying(tally, budget or Budget(), (lambda: None) if tell is None else (lambda: tell(tally)))
     target.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     for remains in target.home.glob(f"{_FRESH}*"):
         remove(remains)
     fresh = Folders(Path(tempfile.mkdtemp(prefix=_FRESH, dir=target.home)))
-    told = (lambda: None) if tell is None else (lambda: tell(tally))
     moved = _Moved(source, target)
     try:
         with _opened(source.home) as home:
-            _copy(home, source.environment.name, fresh.environment, moved.environment_rules(), tally, told)
-            if not _copy(home, source.work.name, fresh.work, moved.work_rules(with_outputs), tally, told):
+            copying.copy(home, source.environment.name, fresh.environment, moved.environment_rules())
+            if not copying.copy(home, source.work.name, fresh.work, moved.work_rules(with_outputs)):
                 raise SourceGone
             if not _is_still(source.home, home):
                 raise SourceGone
@@ -81,18 +87,26 @@ def _opened(home: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _copy(home: int, name: str, target: Path, rules: Rules, tally: Tally, tell: Callable[[], None]) -> bool:
-    """Copy the folder *name* of the open folder *home*; answers False where there is none. A link is none: it could
-    lead to anybody's files."""
-    try:
-        source = open_folder(name, home)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    try:
-        copy_tree(source, target, rules, tally, tell)
-    finally:
-        os.close(source)
-    return True
+@dataclass(frozen=True, slots=True)
+class _Copying:
+    """One copy, of several folders."""
+
+    tally: Tally
+    budget: Budget
+    tell: Callable[[], None]
+
+    def copy(self, home: int, name: str, target: Path, rules: Rules) -> bool:
+        """Copy the folder *name* of the open folder *home*; answers False where there is none. A link is none: it could
+        lead to anybody's files."""
+        try:
+            source = open_folder(name, home)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        try:
+            copy_tree(source, target, rules, self.tally, self.budget, self.tell)
+        finally:
+            os.close(source)
+        return True
 
 
 def _is_still(path: Path, descriptor: int) -> bool:
@@ -119,16 +133,16 @@ class _Moved:
 
     def work_rules(self, with_outputs: bool) -> Rules:
         def change(parts: Parts) -> Change | None:
-            if not with_outputs and parts[-1].endswith(".ipynb"):
-                return Change(without_outputs, _NOTEBOOK_MAX)
-            return Change(without_passwords, _TEXT_MAX) if may_hold_passwords(parts) else None
+            if not with_outputs and may_hold_outputs(parts[-1]):
+                return Change(without_outputs, _NOTEBOOK_MAX, Reason.OUTPUTS)
+            return _WITHOUT_PASSWORDS if may_hold_passwords(parts) else None
 
         return Rules(_reason, _is_left_behind, change, self._link)
 
     def environment_rules(self) -> Rules:
         def change(parts: Parts) -> Change | None:
             if may_hold_passwords(parts):
-                return Change(without_passwords, _TEXT_MAX)
+                return _WITHOUT_PASSWORDS
             if parts[0] == "bin":
                 return Change(self._script, _TEXT_MAX)
             path = "/".join(parts)

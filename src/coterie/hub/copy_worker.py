@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 
 from coterie.hub.copied_folders import SourceGone, copy_folders
-from coterie.hub.copy_job import CopyJob, Step
-from coterie.hub.copying import Tally
+from coterie.hub.copy_job import CopyJob, CopyLimits, Step
+from coterie.hub.copying import Budget, Limit, LimitExceeded, Tally
 from coterie.hub.folders import Folders
 
 _TELL_EVERY = 1.0
@@ -37,17 +37,32 @@ def _copy(job: CopyJob) -> Step:
             _say(Step(sentence=f"Copying files: {_amount(tally)}"))
 
     source, target = Folders(Path(job.source)), Folders(Path(job.target))
+    budget = Budget(entries=job.limits.files, size=job.limits.gigabytes * 1e9, seconds=job.limits.hours * 3600)
     try:
-        tally = copy_folders(source, target, with_outputs=job.with_outputs, tell=tell)
+        tally = copy_folders(source, target, with_outputs=job.with_outputs, budget=budget, tell=tell)
     except SourceGone:
         return Step(
             end="failed", sentence="The workspace that this is a copy of has no files any more. Delete this copy."
         )
+    except LimitExceeded as error:
+        return Step(end="failed", sentence=_too_much(error.limit, job.limits))
     except OSError as error:
         print(f"A copy failed: {error}", file=sys.stderr)
         why = _FULL.get(error.errno or 0, "The disk cannot be read or written.")
         return Step(end="failed", sentence=f"The files could not be copied. {why} Tell the operator, then try again.")
     return Step(end="done", sentence=_summary(tally))
+
+
+def _too_much(limit: Limit, limits: CopyLimits) -> str:
+    amounts = {
+        Limit.ENTRIES: f"more than {limits.files:,} files and folders",
+        Limit.SIZE: f"more than {limits.gigabytes:g} GB of files and packages",
+        Limit.TIME: f"more than can be copied in {limits.hours:g} hours",
+    }
+    return (
+        f"The workspace that this is a copy of has {amounts[limit]}, which is too much to copy. Remove what is not "
+        "needed there and open this copy again, or ask the operator."
+    )
 
 
 def _summary(tally: Tally) -> str:

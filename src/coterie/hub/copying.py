@@ -2,8 +2,8 @@
 
 The source is hostile: its people may put a link in the place of a folder while it is copied, so everything is opened
 relative to its folder and never through a link. They may also make a file as large or a tree as deep as they like: what
-does not exist on the disk (holes) is not written, files are copied only as long as they were when they were opened, and
-folders more than 200 deep are left out. The target is nobody's yet.
+does not exist on the disk (holes) is not written, files are copied only as long as they were when they were opened,
+folders more than 200 deep are left out, and a copy that grows beyond its limits ends. The target is nobody's yet.
 
 Words of this module: *parts* are the names from the top of the copied folder down to a file or folder.
 """
@@ -11,8 +11,10 @@ Words of this module: *parts* are the names from the top of the copied folder do
 from __future__ import annotations
 
 import errno
+import math
 import os
 import stat
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -36,6 +38,8 @@ class Reason(StrEnum):
     UNREADABLE = "file that cannot be read|files that cannot be read"
     TOO_DEEP = "folder that lies too deep|folders that lie too deep"
     SPECIAL = "socket or device|sockets or devices"
+    OUTPUTS = "notebook whose outputs cannot be removed|notebooks whose outputs cannot be removed"
+    PASSWORDS = "file too large to be searched for passwords|files too large to be searched for passwords"
 
     def of(self, number: int) -> str:
         """For people: ``2 known secret files``."""
@@ -43,12 +47,51 @@ class Reason(StrEnum):
         return f"{number} {one if number == 1 else many}"
 
 
+class Limit(StrEnum):
+    """What a copy may not have more of."""
+
+    ENTRIES = "entries"
+    SIZE = "size"
+    TIME = "time"
+
+
+class LimitExceeded(Exception):
+    """The copy was given up, because it went beyond *limit*."""
+
+    def __init__(self, limit: Limit) -> None:
+        super().__init__(limit.value)
+        self.limit = limit
+
+
+class Budget:
+    """What is left of a copy's limits: how many files and folders it may have, how many bytes (*size*) it may
+    write, and how many seconds it may take from now on."""
+
+    def __init__(self, *, entries: float = math.inf, size: float = math.inf, seconds: float = math.inf) -> None:
+        self._entries = entries
+        self._size = size
+        self._end_at = time.monotonic() + seconds
+
+    def spend(self, *, entries: int = 0, size: int = 0) -> None:
+        """Take this much out. Raises LimitExceeded where it is not there."""
+        self._entries -= entries
+        self._size -= size
+        if self._entries < 0:
+            raise LimitExceeded(Limit.ENTRIES)
+        if self._size < 0:
+            raise LimitExceeded(Limit.SIZE)
+        if time.monotonic() > self._end_at:
+            raise LimitExceeded(Limit.TIME)
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What happens to the content of a file on the way, unless it is larger than *max_bytes*."""
+    """What happens to the content of a file on the way. One that is larger than *max_bytes*, or for which *apply*
+    answers None, is copied as it is, or left out for the reason *else_left_out*."""
 
-    apply: Callable[[bytes], bytes]
+    apply: Callable[[bytes], bytes | None]
     max_bytes: int
+    else_left_out: Reason | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,15 +115,16 @@ class Tally:
     left_out: Counter[Reason] = field(default_factory=Counter)
 
 
-def copy_tree(source: int, target: Path, rules: Rules, tally: Tally, tell: Callable[[], None]) -> None:
+def copy_tree(source: int, target: Path, rules: Rules, tally: Tally, budget: Budget, tell: Callable[[], None]) -> None:
     """Copy what is in the open folder *source* into *target*, which is made. *tell* is called after each file.
 
-    Raises OSError where *target* cannot be written; what cannot be read is left out.
+    Raises OSError where *target* cannot be written and LimitExceeded where *budget* is used up, leaving what was
+    copied by then; what cannot be read is left out.
     """
     target.mkdir(mode=0o700)
     root = os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
-        _Copier(root, rules, tally, tell).copy_folder(source, root, ())
+        _Copier(root, rules, tally, budget, tell).copy_folder(source, root, ())
     finally:
         os.close(root)
 
@@ -93,16 +137,18 @@ def open_folder(name: str, within: int | None = None) -> int:
 class _Copier:
     """One copy of one tree. *root* is the folder that is copied to."""
 
-    def __init__(self, root: int, rules: Rules, tally: Tally, tell: Callable[[], None]) -> None:
+    def __init__(self, root: int, rules: Rules, tally: Tally, budget: Budget, tell: Callable[[], None]) -> None:
         self._root = root
         self._rules = rules
         self._tally = tally
+        self._budget = budget
         self._tell = tell
         self._linked: dict[tuple[int, int], str] = {}
 
     def copy_folder(self, source: int, target: int, parts: Parts) -> None:
         """Copy everything in the open folder *source* into *target*, then *source*'s own mode and times."""
         for name in sorted(os.listdir(source)):
+            self._budget.spend(entries=1)
             if self._rules.is_ours(name):
                 continue
             inner = (*parts, name)
@@ -160,18 +206,22 @@ class _Copier:
                 self._tally.left_out[Reason.SPECIAL] += 1
                 return
             change = self._rules.change(parts)
-            if change is not None and status.st_size <= change.max_bytes:
-                self._write_changed(original, status, target, parts, change)
+            content = _changed(original, status, change)
+            if content is not None:
+                self._write_content(content, status, target, parts)
+            elif change is not None and change.else_left_out is not None:
+                self._tally.left_out[change.else_left_out] += 1
+                return
             elif not self._link_again(status, target, parts):
                 self._write_same(original, status, target, parts)
         self._tally.files += 1
         self._tally.bytes += status.st_size
         self._tell()
 
-    def _write_changed(self, original: int, status: os.stat_result, target: int, parts: Parts, change: Change) -> None:
-        content = b"".join(_chunks(original, 0, status.st_size))
+    def _write_content(self, content: bytes, status: os.stat_result, target: int, parts: Parts) -> None:
+        self._budget.spend(size=len(content))
         with _closing(_new_file(parts[-1], target)) as copy:
-            _write(copy, change.apply(content))
+            _write(copy, content)
             _keep_mode_and_times(status, copy)
 
     def _link_again(self, status: os.stat_result, target: int, parts: Parts) -> bool:
@@ -189,19 +239,26 @@ class _Copier:
     def _write_same(self, original: int, status: os.stat_result, target: int, parts: Parts) -> None:
         with _closing(_new_file(parts[-1], target)) as copy:
             try:
-                _copy_content(original, copy, status.st_size)
+                self._copy_content(original, copy, status.st_size)
             except OSError:
                 os.unlink(parts[-1], dir_fd=target)  # half a file is worse than none
                 raise
             _keep_mode_and_times(status, copy)
 
+    def _copy_content(self, original: int, copy: int, size: int) -> None:
+        for start, end in _written_parts(original, size):
+            os.lseek(copy, start, os.SEEK_SET)
+            for chunk in _chunks(original, start, end):
+                self._budget.spend(size=len(chunk))
+                _write(copy, chunk)
+        os.ftruncate(copy, min(size, os.fstat(original).st_size))
 
-def _copy_content(original: int, copy: int, size: int) -> None:
-    for start, end in _written_parts(original, size):
-        os.lseek(copy, start, os.SEEK_SET)
-        for chunk in _chunks(original, start, end):
-            _write(copy, chunk)
-    os.ftruncate(copy, min(size, os.fstat(original).st_size))
+
+def _changed(original: int, status: os.stat_result, change: Change | None) -> bytes | None:
+    """The content of the open file *original* after *change*, None where there is nothing to change or it cannot be."""
+    if change is None or status.st_size > change.max_bytes:
+        return None
+    return change.apply(b"".join(_chunks(original, 0, status.st_size)))
 
 
 def _written_parts(file: int, size: int) -> Iterator[tuple[int, int]]:

@@ -8,7 +8,7 @@ folder of installed packages is never taken for a secret: packages bring certifi
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from fnmatch import fnmatchcase
 
 #: Files and folders, by their name anywhere, or by the end of their path where that takes more than one name.
@@ -19,12 +19,10 @@ SECRETS = (
     ".gnupg",
     ".pki",
     ".step",
-    "id_rsa",
-    "id_dsa",
-    "id_ecdsa",
-    "id_ecdsa_sk",
-    "id_ed25519",
-    "id_ed25519_sk",
+    "id_rsa*",
+    "id_dsa*",
+    "id_ecdsa*",
+    "id_ed25519*",
     "*.pem",
     "*.key",
     "*.ppk",
@@ -45,7 +43,6 @@ SECRETS = (
     "_netrc",
     ".authinfo",
     ".git-credentials",
-    ".config/git/credentials",
     ".config/gh/hosts.yml",
     ".config/glab-cli/config.yml",
     ".config/hub",
@@ -54,18 +51,20 @@ SECRETS = (
     ".mylogin.cnf",
     ".htpasswd",
     ".smbcredentials",
-    ".env",
+    "*.env",
     ".env.*",
     ".envrc",
     ".renviron",
-    ".streamlit/secrets.toml",
+    "secrets.toml",
+    "secrets.yaml",
+    "secrets.yml",
+    "secrets.json",
+    "credentials",
     # registries of packages and images
     ".pypirc",
     ".npmrc",
     ".yarnrc.yml",
     ".condarc",
-    ".gem/credentials",
-    ".cargo/credentials",
     ".cargo/credentials.toml",
     ".m2/settings.xml",
     ".gradle/gradle.properties",
@@ -112,7 +111,8 @@ SECRETS = (
     ".comet.config",
     ".ecmwfapirc",
     ".cdsapirc",
-    ".jupyter/jupyter_server_config.json",
+    ".jupyter/jupyter_notebook_config.*",
+    ".jupyter/jupyter_server_config.*",
     # what people typed
     ".bash_history",
     ".zsh_history",
@@ -123,11 +123,27 @@ SECRETS = (
 )
 
 #: Samples of secrets, to be filled in, which carry none.
-SAMPLES = (".env.example", ".env.sample", ".env.template", ".env.dist", "*.pub")
+SAMPLES = (
+    ".env.example",
+    ".env.sample",
+    ".env.template",
+    ".env.dist",
+    "example.env",
+    "sample.env",
+    "template.env",
+    "*.example.env",
+    "*.sample.env",
+    "*.template.env",
+    "*.pub",
+)
 
 _PACKAGES = {"site-packages", "dist-packages", "node_modules"}
 _PATTERNS = [tuple(pattern.split("/")) for pattern in SECRETS]
 _PASSWORD = re.compile(rb"(?i)(https?://)[^\s/@\"']+@")
+#: A line of git's settings, perhaps behind the name of its section, that sets a header to send with a password.
+_HEADER = re.compile(
+    rb"""(?i)(\s*\[.*\])?\s*(?:(?:extraheader|authorization)\s*=|[\w-]+\s*=\s*["']?authorization\s*:)"""
+)
 
 
 def is_secret(parts: Sequence[str]) -> bool:
@@ -145,14 +161,27 @@ def _ends_with(names: Sequence[str], pattern: Sequence[str]) -> bool:
 
 
 def may_hold_passwords(parts: Sequence[str]) -> bool:
-    """Whether the file at *parts* is needed in a copy but often has passwords in addresses: git's and pip's settings
-    and git's logs, as in ``https://me:secret@example.org/``."""
+    """Whether the file at *parts* is needed in a copy but often has passwords in addresses or headers: git's and pip's
+    settings and git's logs, as in ``https://me:secret@example.org/``."""
     *folders, name = (part.casefold() for part in parts)
     if name in ("pip.conf", ".gitmodules"):
         return True
-    return ".git" in folders and (name in ("config", "fetch_head") or "logs" in folders)
+    is_gits = any(folder.endswith(".git") for folder in folders)
+    return is_gits and (name in ("config", "config.worktree", "fetch_head") or "logs" in folders)
 
 
 def without_passwords(content: bytes) -> bytes:
-    """*content* whose http addresses name nobody and no password."""
-    return _PASSWORD.sub(rb"\1", content)
+    """*content* whose http addresses name nobody and no password, without git's settings of headers to send."""
+    return _PASSWORD.sub(rb"\1", b"\n".join(_without_headers(content.split(b"\n"))))
+
+
+def _without_headers(lines: Sequence[bytes]) -> Iterator[bytes]:
+    is_continued = False  # whether the line before was dropped and went on in this one
+    for line in lines:
+        header = None if is_continued else _HEADER.match(line)
+        if header is None and not is_continued:
+            yield line
+            continue
+        if header is not None and header[1]:
+            yield header[1]
+        is_continued = line.rstrip(b"\r").endswith(b"\\")

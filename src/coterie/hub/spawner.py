@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyterhub.spawner import SimpleLocalProcessSpawner, Spawner
-from traitlets import Float, Unicode, default
+from traitlets import Float, Int, Unicode, default
 
 from coterie.client import ServiceClient, ServiceRefused, ServiceUnreachable
-from coterie.hub.copy_job import CopyFailed, CopyJob, run_copy
+from coterie.hub.copy_job import CopyFailed, CopyJob, CopyLimits, run_copy
 from coterie.hub.environment import Place, home_of, server_environment
 from coterie.hub.folders import Folders, folders_of
 from coterie.hub.removing import take_away
@@ -135,6 +135,14 @@ class WorkspaceSpawner(InCoterie, SimpleLocalProcessSpawner):
         "", help="Folder with one folder per workspace id: what that workspace's files start with. Empty: nothing."
     ).tag(config=True)
 
+    copy_max_gigabytes = Float(
+        50.0, min=0.0, help="How large a workspace may be to be copied, files and packages together."
+    ).tag(config=True)
+    copy_max_files = Int(1_000_000, min=0, help="How many files and folders a workspace may have to be copied.").tag(
+        config=True
+    )
+    copy_max_hours = Float(2.0, min=0.0, help="How long a copy may take.").tag(config=True)
+
     def __init__(self, **traits: Any) -> None:
         super().__init__(**traits)
         self._runtime: Path | None = None
@@ -205,7 +213,13 @@ class WorkspaceSpawner(InCoterie, SimpleLocalProcessSpawner):
         if not source.home.exists():  # never opened
             await asyncio.to_thread(self.folders.prepare, sample=self._sample_of(place.source.workspace))
             return
-        job = CopyJob(source=str(source.home), target=str(self.folders.home), with_outputs=place.source.with_outputs)
+        job = CopyJob(
+            source=str(source.home),
+            target=str(self.folders.home),
+            creator=place.source.creator,
+            with_outputs=place.source.with_outputs,
+            limits=CopyLimits(gigabytes=self.copy_max_gigabytes, files=self.copy_max_files, hours=self.copy_max_hours),
+        )
         try:
             await run_copy(job, lambda sentence: self._tell(5, sentence))
         except CopyFailed as error:

@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from coterie import __version__
 from coterie.actions.admit import keep_shares_in_step
 from coterie.actions.people import People
+from coterie.actions.removing import keep_removing_accounts
 from coterie.actions.world import World
 from coterie.hubapi import Directory, Hub
 from coterie.service import api, pages, problems, sign_in
@@ -65,19 +66,21 @@ class _App(FastAPI):
 
 def create_app(settings: Settings, world: World) -> FastAPI:
     """The service as an ASGI application. Its lifespan brings the database up to date and runs the outbox's
-    consumer."""
+    consumer and what removes the accounts of deleted workspaces."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await world.store.migrate()
         consumer = asyncio.create_task(keep_shares_in_step(world), name="outbox consumer")
         consumer.add_done_callback(_say_why)
+        remover = asyncio.create_task(keep_removing_accounts(world), name="remover of accounts")
         try:
             yield
         finally:
-            consumer.cancel()
-            with suppress(asyncio.CancelledError):
-                await consumer
+            for task in (consumer, remover):
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
             await world.hub.close()
             await world.store.close()
 

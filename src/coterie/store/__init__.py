@@ -6,6 +6,7 @@ decides who may do what, and no driver's error leaves this package.
 
 from coterie.store.errors import Conflict, Malformed, NotFound, StoreError, Unavailable
 from coterie.store.records import (
+    NO_SOURCE,
     AuditEntry,
     AuditRecord,
     EntryState,
@@ -16,6 +17,7 @@ from coterie.store.records import (
     StoredEvent,
     StoredGrant,
     StoredPerson,
+    StoredRemoval,
     StoredRequest,
     StoredWorkspace,
 )
@@ -23,6 +25,7 @@ from coterie.store.store import Store
 from coterie.store.transaction import Transaction
 
 __all__ = [
+    "NO_SOURCE",
     "AuditEntry",
     "AuditRecord",
     "Conflict",
@@ -38,6 +41,7 @@ __all__ = [
     "StoredEvent",
     "StoredGrant",
     "StoredPerson",
+    "StoredRemoval",
     "StoredRequest",
     "StoredWorkspace",
     "Transaction",

@@ -19,6 +19,9 @@ from coterie.store.ids import is_id
 #: In place of when the Hub made somebody's account, once they are anonymised: it would tell whose it was.
 NO_TIME: Final = datetime.fromtimestamp(0, UTC)
 
+#: In place of the account whose files a copy starts with, where it may not have them any more. It is no account's name.
+NO_SOURCE: Final = ""
+
 
 @dataclass(frozen=True, slots=True)
 class StoredPerson:
@@ -40,7 +43,8 @@ class StoredWorkspace:
     """A workspace or a home. *account* is its name in the Hub: of a home, its owner's.
 
     *session* is the one whose gate has reported last, None while stopped. *copied_from* is the account whose files this
-    one starts with, until its first session has begun; with *copies_outputs* notebooks keep their outputs.
+    one starts with, or NO_SOURCE, until its first session has begun; with *copies_outputs* notebooks keep their
+    outputs.
     """
 
     id: str
@@ -160,6 +164,14 @@ class StoredRequest:
     workspace_id: str
     person_id: str
     note: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoredRemoval:
+    """An account of the Hub whose workspace was deleted."""
+
+    account: str
     at: datetime
 
 

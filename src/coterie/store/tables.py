@@ -160,6 +160,14 @@ audit = Table(
     sqlite_autoincrement=True,
 )
 
+# An account outlives its workspace until the Hub has removed it: no foreign key.
+removals = Table(
+    "removals",
+    metadata,
+    Column("account", Exact(), primary_key=True),
+    Column("at", Instant(), nullable=False),
+)
+
 consumers = Table(
     "consumers",
     metadata,

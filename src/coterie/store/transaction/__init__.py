@@ -17,6 +17,7 @@ from coterie.store.transaction.grants import Grants
 from coterie.store.transaction.listing import Listing
 from coterie.store.transaction.outbox import Outbox
 from coterie.store.transaction.persons import Persons
+from coterie.store.transaction.removals import Removals
 from coterie.store.transaction.requests import Requests
 from coterie.store.transaction.sessions import Sessions
 from coterie.store.transaction.visits import Visits
@@ -31,6 +32,7 @@ class Transaction(
     Favourites,
     Visits,
     Requests,
+    Removals,
     Sessions,
     Entries,
     Anonymising,

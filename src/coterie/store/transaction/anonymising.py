@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, and_, delete, or_, select, union, union_al
 from coterie.policy import PrincipalKind
 from coterie.store.columns import is_storable
 from coterie.store.errors import Conflict
-from coterie.store.records import NO_TIME, StoredGrant, StoredPerson, StoredWorkspace
+from coterie.store.records import NO_SOURCE, NO_TIME, StoredGrant, StoredPerson, StoredWorkspace
 from coterie.store.tables import audit, blocks, entries, favourites, grants, persons, requests, visits, workspaces
 from coterie.store.transaction.grants import grant_of
 from coterie.store.transaction.persons import person_of
@@ -100,7 +100,11 @@ class Anonymising(Statements):
 
     async def move_workspaces(self, from_id: str, to_id: str) -> int:
         """Make the person with the id *to_id* the Creator of all that *from_id* created, in place of whatever names
-        them there. Answers how many grants that were. Call hold_people() before."""
+        them there. Answers how many grants that were. Call hold_people() before.
+
+        Copies that have no files yet get none any more: whether *from_id* might still have had them is no longer known,
+        and that *to_id* may is no reason to show them to everybody in the copy.
+        """
         moving = [workspace.id for workspace in await self.list_created_by([from_id])]
         removed = 0
         for workspace_id in moving:
@@ -111,6 +115,8 @@ class Anonymising(Statements):
                 mine = (table.c.workspace_id == workspace_id, table.c.person_id == to_id)
                 await self._change(delete(table).where(*mine))
             await self._change(update(workspaces).where(workspaces.c.id == workspace_id).values(creator_id=to_id))
+        waiting = (workspaces.c.id.in_(moving), workspaces.c.copied_from.is_not(None))
+        await self._change(update(workspaces).where(*waiting).values(copied_from=NO_SOURCE))
         return removed
 
     async def forget_person(self, person_id: str, pseudonym: str) -> None:

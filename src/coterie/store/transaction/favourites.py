@@ -12,8 +12,10 @@ class Favourites(Statements):
     """What a transaction can do with favourites."""
 
     async def set_favourite(self, workspace_id: str, person_id: str, on: bool) -> None:
-        """Set or take away the person's mark; no matter which it was. Raises NotFound for what is not stored."""
+        """Set or take away the person's mark; no matter which it was. Raises NotFound for what is not stored, and where
+        the person has been anonymised."""
         if on:
+            await self._insist_known(person_id)
             await self._add_unless_there(favourites, workspace_id=workspace_id, person_id=person_id)
             return
         await self._change(

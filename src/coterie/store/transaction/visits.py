@@ -14,7 +14,9 @@ class Visits(Statements):
     """What a transaction can do with visits."""
 
     async def note_visit(self, workspace_id: str, person_id: str, at: datetime) -> None:
-        """The person opens this workspace. Raises NotFound for what is not stored."""
+        """The person opens this workspace. Raises NotFound for what is not stored, and where the person has been
+        anonymised."""
+        await self._insist_known(person_id)
         if not await self._add_unless_there(visits, workspace_id=workspace_id, person_id=person_id, at=at):
             await self._change(
                 update(visits)

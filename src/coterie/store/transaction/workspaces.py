@@ -56,7 +56,7 @@ class Workspaces(Statements):
         """The home of this person, whose name in the Hub is *account*; added if never seen.
 
         The home of an earlier person of that name goes, with everybody who was let in. Raises Conflict where it is a
-        later one's: then *person_id* is no longer who the Hub means.
+        later one's: then *person_id* is no longer who the Hub means; and NotFound where they have been anonymised.
         """
         home = await self.find_home(person_id)
         if home is not None and home.account == account:
@@ -68,6 +68,7 @@ class Workspaces(Statements):
                 workspaces.c.is_home, workspaces.c.account == account, workspaces.c.creator_id.in_(earlier)
             )
         )
+        await self._insist_known(person_id)
         await self._add_unless_there(
             workspaces,
             id=new_id(),

@@ -1,4 +1,5 @@
-"""Requests for access, what people have opened, the audit log, where copies come from, and names to search in."""
+"""Requests for access, what people have opened, the audit log, where copies come from, names to search in, and accounts
+that are to be removed."""
 
 from __future__ import annotations
 
@@ -45,6 +46,12 @@ def upgrade() -> None:
     )
     op.create_index("ix_audit_workspace_id_id", "audit", ["workspace_id", "id"])
     op.create_index("ix_audit_actor_id_id", "audit", ["actor_id", "id"])
+    op.create_table(
+        "removals",
+        sa.Column("account", _text(255), nullable=False),
+        sa.Column("at", _instant(), nullable=False),
+        sa.PrimaryKeyConstraint("account", name="pk_removals"),
+    )
 
 
 def _fold_names() -> None:
