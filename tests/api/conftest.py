@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,7 @@ class Service:
 
     async def request(self, method: str, path: str, **options: Any) -> httpx.Response:
         """Send a request below the service's address."""
+        await asyncio.gather(*self.world.asking)  # requests for access may be written after their answer
         # A path as given, escapes and all: httpx would tidy it.
         url = httpx.URL(self.settings.origin).copy_with(raw_path=(self.settings.prefix + path).encode())
         transport = httpx.ASGITransport(self.app, raise_app_exceptions=False)

@@ -7,13 +7,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
+import httpx
 import pytest
 
-from api.accounts import account
+from api.accounts import account, forget_what_the_hub_said, hub
 from api.conftest import Service
 from coterie.actions import audit
 from coterie.actions.actor import Actor
 from coterie.actions.stop import stop_workspace
+from coterie.service.api.audit import lines
 from coterie.store import AuditEntry
 from coterie.wire.audit import AuditAct, Via
 
@@ -166,6 +168,28 @@ async def test_addresses_are_for_administrators(service: Service) -> None:
     assert {"alice": None, "admin": "127.0.0.1"} == seen
 
 
+@pytest.mark.parametrize(
+    ("named", "address"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:DB8::7", "2001:db8::7"),
+        ("fe80::7%<b>", "fe80::7"),
+        ("192.0.2.7:80", None),
+        ("unknown", None),
+        ("'; --" * 99, None),
+    ],
+)
+async def test_only_an_address_is_taken_for_one(service: Service, named: str, address: str | None) -> None:
+    headers = {"Authorization": f"Bearer {service.demo.tokens['alice']}"}
+    transport = httpx.ASGITransport(service.app, client=(named, 123))
+    async with httpx.AsyncClient(transport=transport, base_url=service.settings.origin, headers=headers) as client:
+        made = await client.post(f"{service.settings.prefix}api/v1/workspaces", json={"name": "From afar"})
+
+    assert made.status_code == 201, made.text
+    (record,) = await log(service, "admin", "audit", workspace=made.json()["id"])
+    assert address == record["address"]
+
+
 async def test_filters_leave_out_what_does_not_fit(service: Service) -> None:
     place = await service.create("alice")
     for name in ("bob", "carol"):
@@ -268,6 +292,42 @@ async def test_whoever_may_no_longer_see_the_log_gets_no_more_of_an_export(
     await done(service, "alice", "DELETE", f"workspaces/{place}/grants/user/dave")
 
     assert 1 == len(first)
+    with pytest.raises(audit.Refused):
+        await anext(batches)
+
+
+async def test_an_export_ends_where_its_reader_is_no_administrator_any_more(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "_BATCH", 1)
+    for _ in range(3):
+        await service.create("alice")
+    async with account(service) as reader:
+        await hub(service, "PATCH", f"users/{reader.name}", json={"admin": True})
+        person = await service.world.people.find(reader.name)
+        assert person is not None
+        told = (await lines(service.world, person, None, audit.Filters())).body_iterator
+        first = [await anext(told), await anext(told)]
+        await hub(service, "PATCH", f"users/{reader.name}", json={"admin": False})
+        forget_what_the_hub_said(service)
+        rest = [part async for part in told]
+
+    assert ([1, 1], []) == ([len(str(part).splitlines()) for part in first], rest)
+
+
+async def test_an_export_ends_where_its_readers_account_is_gone(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(audit, "_BATCH", 1)
+    async with account(service) as reader:
+        place = await reader.create()
+        await service.grant("admin", place, "group", "bio", "viewer")
+        person = await service.world.people.find(reader.name)
+        assert person is not None
+        batches = audit.export_audit(service.world, person, place, audit.Filters())
+        await anext(batches)
+    forget_what_the_hub_said(service)
+
     with pytest.raises(audit.Refused):
         await anext(batches)
 

@@ -10,9 +10,11 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy import insert
 
+from api.accounts import account, forget_what_the_hub_said
 from api.conftest import Service
-from coterie.policy import PrincipalKind, Role
+from coterie.policy import Principal, PrincipalKind, Role
 from coterie.store.tables import grants as grants_table
+from support.waiting import until_it_waits_or_is_done
 
 pytestmark = pytest.mark.hub
 
@@ -257,6 +259,39 @@ async def test_who_is_removed_while_they_change_something_changes_nothing_more(s
     # Whoever came after the removal was refused: nobody gives themselves back what was taken.
     assert ["alice"] == [item["name"] for item in (await listed(service, "alice", workspace))["items"]]
     assert {answer.status_code for answer in changes} <= {200, 404}
+
+
+async def test_who_is_removed_while_they_delete_the_workspace_deletes_nothing(service: Service) -> None:
+    workspace = await service.create("alice")
+    await service.grant("alice", workspace, "user", "carol", "co-owner")
+    carol = await service.world.people.find("carol")
+    assert carol is not None
+
+    async with service.world.store.writing() as tx:
+        await tx.hold(workspace)
+        deleting = asyncio.create_task(service.call("carol", "DELETE", f"workspaces/{workspace}"))
+        await until_it_waits_or_is_done(service.world.store, deleting)
+        await tx.remove_grants(workspace, Principal(PrincipalKind.USER, carol.id))
+
+    assert 404 == (await deleting).status_code
+    assert 200 == (await service.call("alice", "GET", f"workspaces/{workspace}")).status_code
+
+
+async def test_a_namesake_of_the_creator_is_removed_like_anybody(service: Service) -> None:
+    async with account(service) as former:
+        workspace = await former.create()
+    forget_what_the_hub_said(service)
+    async with account(service, former.name) as present:
+        given = await service.grant("admin", workspace, "user", present.name, "viewer")
+        first, second = [
+            await service.call("admin", "DELETE", f"workspaces/{workspace}/grants/user/{present.name}")
+            for _ in range(2)
+        ]
+        items = (await listed(service, "admin", workspace))["items"]
+
+    assert (200, 200) == (given.status_code, first.status_code)
+    assert (403, "creator-is-fixed") == (second.status_code, second.json()["code"])
+    assert [(former.name, "creator")] == [(item["name"], item["role"]) for item in items]
 
 
 async def test_an_end_in_the_past_is_refused_and_one_to_come_is_kept(service: Service) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import httpx
 import pytest
 
@@ -30,6 +32,7 @@ def _without_address(page: httpx.Response) -> str:
 
 
 async def _waiting(service: Service, workspace: str, by: str = "alice") -> list[tuple[str, str]]:
+    await asyncio.gather(*service.world.asking)
     page = await list_requests(service.world, await service.person(by), workspace)
     return [(item.user, item.note) for item in page.items]
 

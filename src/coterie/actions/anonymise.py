@@ -88,9 +88,9 @@ async def anonymise(world: World, actor: Actor, name: str, *, earlier: bool = Fa
         account = await _account(world, name)
         async with world.store.reading() as tx:
             people = await _whom(tx, actor.person, name, account, earlier=earlier)
-        if account is not None and not earlier and people:
-            home_ran |= await _stop_home(world, account, people[0])
         try:
+            if account is not None and not earlier and people:
+                home_ran |= await _stop_home(world, account, people[0])
             has_home = account is not None and not earlier
             return await _carry_out(world, actor, name, people, has_home=has_home, home_ran=home_ran)
         except (Conflict, NotFound):

@@ -70,7 +70,8 @@ async def export_audit(
     world: World, person: Person, workspace: str | None, filters: Filters
 ) -> AsyncIterator[list[AuditRecord]]:
     """Everything that list_audit() would show, in batches. Each is read for itself, so that a long export holds neither
-    memory nor the database; whoever may no longer see the log in the middle of it gets Refused there."""
+    memory nor the database. Who *person* is by then is asked anew for each: whoever may no longer see the log in the
+    middle of it gets Refused there."""
     after: str | None = None
     while True:
         page = await list_audit(world, person, workspace, filters, after=after, limit=_BATCH)
@@ -78,6 +79,15 @@ async def export_audit(
         after = page.next
         if after is None:
             return
+        person = await _anew(world, person)
+
+
+async def _anew(world: World, person: Person) -> Person:
+    """*person* as the Hub describes them now. Raises Refused where it no longer knows them."""
+    present = await world.people.find(person.name, remember=False)
+    if present is None or present.id != person.id:
+        raise Refused(ProblemCode.SIGN_IN_NEEDED, "Your account is no longer the one that you signed in with.")
+    return present
 
 
 def _number(cursor: str) -> int:

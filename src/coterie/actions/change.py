@@ -64,12 +64,13 @@ async def delete_workspace(world: World, actor: Actor, workspace: str) -> None:
     account = sight.stored.account
     await ensure_stopped(world, sight.stored)
     async with world.store.writing() as tx:
-        sight = await see(world, tx, actor.person, workspace, Act.DELETE)
+        sight = await see_alone(world, tx, actor.person, workspace, Act.DELETE)
         await tx.remove_workspace(sight.id)
+        await tx.note_removal(account, world.now())
         await record(world, tx, actor, AuditAct.DELETED, sight.stored)
         await tx.append_event(sight.id, EventKind.REMOVED, None, world.now())
     try:
         await world.hub.remove_user(account)
     except HubError as error:
         # The workspace is gone all the same; an account that no workspace belongs to starts nothing and admits nobody.
-        log.warning("The account %s was left in the Hub, with its files: %s", account, error)
+        log.warning("The account %s, with its files, is removed later: %s", account, error)

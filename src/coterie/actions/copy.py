@@ -13,7 +13,7 @@ from coterie import policy
 from coterie.actions.actor import Actor, record
 from coterie.actions.errors import Refused
 from coterie.actions.listing import get_workspace
-from coterie.actions.sight import Sight, insist, see
+from coterie.actions.sight import Sight, insist, see, see_alone
 from coterie.actions.world import World
 from coterie.hubapi import HubError
 from coterie.policy import Act, Principal, PrincipalKind, Role
@@ -33,7 +33,9 @@ async def copy_workspace(world: World, actor: Actor, workspace: str, order: Copy
     Raises Refused with CONFLICT for a copy that has no files of its own yet.
     """
     async with world.store.writing() as tx:
-        source = await see(world, tx, actor.person, workspace, Act.COPY)
+        # Who is anonymised meanwhile, or removed, is not to be in the copy.
+        look = see_alone if order.with_access else see
+        source = await look(world, tx, actor.person, workspace, Act.COPY)
         if order.with_access:
             insist(policy.may(source.decision, Act.MANAGE_ACCESS), source.decision)
         if source.stored.copied_from is not None:
@@ -66,7 +68,7 @@ async def copy_workspace(world: World, actor: Actor, workspace: str, order: Copy
 
 async def find_source(world: World, stored: StoredWorkspace) -> CopySource | None:
     """Whose files *stored* starts with, None where there are none: it is no copy or has begun; the source was deleted;
-    or the Creator of the copy may not copy it any more."""
+    or the Creator of the copy may not copy it any more, or was anonymised."""
     if stored.copied_from is None:
         return None
     async with world.store.reading() as tx:
@@ -79,7 +81,12 @@ async def find_source(world: World, stored: StoredWorkspace) -> CopySource | Non
         decision = policy.decide(person, await tx.facts(source.id, person), at=world.now())
     if not policy.may(decision, Act.COPY, is_home=source.is_home):
         return None
-    return CopySource(workspace=source.id, account=source.account, with_outputs=stored.copies_outputs is not False)
+    return CopySource(
+        workspace=source.id,
+        account=source.account,
+        creator=creator.name,
+        with_outputs=stored.copies_outputs is not False,
+    )
 
 
 async def _copy_access(world: World, tx: Transaction, actor: Actor, source: Sight, copy: StoredWorkspace) -> None:

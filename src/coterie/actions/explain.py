@@ -6,7 +6,7 @@ from coterie import policy
 from coterie.actions import show
 from coterie.actions.sight import see
 from coterie.actions.world import World
-from coterie.policy import Act, Person
+from coterie.policy import Act, Person, PrincipalKind
 from coterie.store import StoredWorkspace
 from coterie.wire.bodies import Access, ServerDecision
 
@@ -14,7 +14,8 @@ from coterie.wire.bodies import Access, ServerDecision
 async def explain_access(world: World, actor: Person, workspace: str, user: str) -> Access:
     """The decision for the person called *user*: for oneself with any role, for others as Co-owner and up.
 
-    Somebody whom the Hub does not know has no access, like anybody who has none.
+    Somebody whom the Hub does not know has no access, like anybody who has none. Of somebody whom *actor* may not name
+    it holds what this workspace's own grants give, and not what would tell whether there is such a person.
     """
     act = Act.VIEW if user == actor.name else Act.MANAGE_ACCESS
     async with world.store.reading() as tx:
@@ -24,6 +25,9 @@ async def explain_access(world: World, actor: Person, workspace: str, user: str)
     if person is not None:
         async with world.store.reading() as tx:
             decision = policy.decide(person, await tx.facts(sight.id, person), at=world.now())
+        named = policy.Principal(PrincipalKind.USER, person.id)
+        if not policy.may_name(actor, named, exists=True, groups=person.groups):
+            decision = policy.as_told_to_strangers(decision)
     return Access.model_validate(
         {
             "user": user,

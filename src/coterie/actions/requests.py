@@ -6,8 +6,8 @@ Nobody learns by asking whether a workspace exists: every request gets the same 
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
-from contextlib import suppress
 
 from coterie import policy
 from coterie.actions.actor import Actor, record
@@ -15,15 +15,17 @@ from coterie.actions.errors import Refused
 from coterie.actions.sight import Sight, insist, look, see
 from coterie.actions.world import World
 from coterie.policy import Act, Person, Principal, PrincipalKind, Role
-from coterie.store import NotFound, Transaction
+from coterie.store import NotFound, StoreError, Transaction
 from coterie.wire.audit import AuditAct
 from coterie.wire.bodies import GrantableWord, Page
 from coterie.wire.events import EventKind
 from coterie.wire.problems import ProblemCode
 from coterie.wire.requests import AccessRequest
 
-#: A request is answered this long after it came (seconds): what there was to read and to write takes less.
-_ANSWERED_AFTER = 0.05
+#: A request is answered this long after it came (seconds), whether there was anything to write or not.
+_ANSWERED_AFTER = 0.1
+
+log = logging.getLogger(__name__)
 
 
 async def request_access(world: World, actor: Actor, workspace: str, note: str) -> None:
@@ -33,21 +35,31 @@ async def request_access(world: World, actor: Actor, workspace: str, note: str) 
     is blocked. Who asks twice has asked once, with the first note. Raises Refused for somebody who manages access.
     """
     answer_at = time.monotonic() + _ANSWERED_AFTER
-    with suppress(NotFound):  # removed while it was asked for
-        async with world.store.writing() as tx:
-            await _ask(world, tx, actor, workspace, note)
+    async with world.store.reading() as tx:
+        sight = await look(world, tx, actor.person, workspace)
+    is_heard = sight is not None and policy.may_request(actor.person, sight.facts)
+    if sight is not None and is_heard and policy.may(sight.decision, Act.MANAGE_ACCESS):
+        raise Refused(ProblemCode.CONFLICT, "You manage access here yourself: there is nobody to ask.")
+    # Writing waits for others who change the workspace. Nobody is to see that from how long the answer takes.
+    asking = asyncio.create_task(_ask(world, actor, workspace, note))
+    world.asking.add(asking)
+    asking.add_done_callback(world.asking.discard)
     await asyncio.sleep(answer_at - time.monotonic())
 
 
-async def _ask(world: World, tx: Transaction, actor: Actor, workspace: str, note: str) -> None:
-    sight = await look(world, tx, actor.person, workspace)
-    if sight is None or not policy.may_request(actor.person, sight.facts):
-        return
-    if policy.may(sight.decision, Act.MANAGE_ACCESS):
-        raise Refused(ProblemCode.CONFLICT, "You manage access here yourself: there is nobody to ask.")
-    if await tx.add_request(sight.id, actor.id, note, world.now()):
-        await record(world, tx, actor, AuditAct.REQUESTED, sight.stored)
-        await tx.append_event(sight.id, EventKind.REQUESTED, _user(actor.id), world.now())
+async def _ask(world: World, actor: Actor, workspace: str, note: str) -> None:
+    try:
+        async with world.store.writing() as tx:
+            sight = await look(world, tx, actor.person, workspace)
+            if sight is None or not policy.may_request(actor.person, sight.facts):
+                return
+            if await tx.add_request(sight.id, actor.id, note, world.now()):
+                await record(world, tx, actor, AuditAct.REQUESTED, sight.stored)
+                await tx.append_event(sight.id, EventKind.REQUESTED, _user(actor.id), world.now())
+    except NotFound:
+        pass  # removed while it was asked for
+    except StoreError as error:
+        log.warning("A request for access was lost: %s", error)
 
 
 async def list_requests(world: World, actor: Person, workspace: str) -> Page[AccessRequest]:

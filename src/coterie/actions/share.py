@@ -169,12 +169,15 @@ async def loses_control(
 
 
 async def _naming(tx: Transaction, sight: Sight, kind: PrincipalKind, name: str) -> list[StoredGrant]:
-    creator = (await tx.get_people([sight.facts.creator]))[sight.facts.creator]
-    if kind is PrincipalKind.USER and name == creator.name:
-        insist(
-            policy.may_remove(sight.decision, sight.facts, policy.Principal(kind, sight.facts.creator)), sight.decision
-        )
-    return await tx.list_grants_naming(sight.id, kind, [name])
+    """The grants to whoever is called *name*, who may be a namesake of the Creator. Raises Refused where only the
+    Creator is called so."""
+    naming = await tx.list_grants_naming(sight.id, kind, [name])
+    if not naming and kind is PrincipalKind.USER:
+        creator = (await tx.get_people([sight.facts.creator]))[sight.facts.creator]
+        if name == creator.name:
+            principal = policy.Principal(kind, creator.id)
+            insist(policy.may_remove(sight.decision, sight.facts, principal), sight.decision)
+    return naming
 
 
 async def _remaining(world: World, sight: Sight, name: str) -> list[Reason]:

@@ -19,7 +19,7 @@ from coterie.policy.acts import (
     may_run,
     may_set_general_access,
 )
-from coterie.policy.decision import Allow, Decision, Deny, Reason, Through, decide
+from coterie.policy.decision import Allow, Decision, Deny, Reason, Through, as_told_to_strangers, decide
 from coterie.policy.facts import DIRECT, GeneralAccess, Grant, Person, Principal, PrincipalKind, Workspace
 from coterie.policy.roles import GRANTABLE, INVITABLE, Role
 
@@ -46,6 +46,7 @@ __all__ = [
     "Verdict",
     "Why",
     "Workspace",
+    "as_told_to_strangers",
     "decide",
     "may",
     "may_administer",

@@ -6,7 +6,7 @@ asynchronous check could fail open.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -26,6 +26,10 @@ class Through(StrEnum):
     GROUP = "group"
     LINK = "link"
     GLOBAL = "global"
+
+
+#: The ways that reach people whether or not anything in the workspace is about them.
+_WITHOUT_A_GRANT = (Through.ADMINISTRATOR, Through.LINK, Through.GLOBAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +106,19 @@ def decide(person: Person, workspace: Workspace, *, at: datetime) -> Decision:
 
     The strongest role wins; of equally strong reasons the one that lasts longest says how long. Never raises for "no".
     """
-    reasons = sorted(_reasons(person, workspace, at), key=_strength, reverse=True)
-    if not reasons:
-        return Deny()
-    role = reasons[0].role
-    return Allow(role, tuple(reasons), until=reasons[0].until)
+    return _from(sorted(_reasons(person, workspace, at), key=_strength, reverse=True))
+
+
+def as_told_to_strangers(decision: Decision) -> Decision:
+    """*decision* as far as it may be told to people who may not name the person: what the workspace's grants give, and
+    that somebody is its Creator. General access and the office of an administrator reach people whom nothing here is
+    about, and would tell of each name whether somebody has it."""
+    return _from([reason for reason in decision.reasons if reason.through not in _WITHOUT_A_GRANT])
+
+
+def _from(reasons: Sequence[Reason]) -> Decision:
+    """The decision for *reasons*, strongest first."""
+    return Allow(reasons[0].role, tuple(reasons), until=reasons[0].until) if reasons else Deny()
 
 
 def _strength(reason: Reason) -> tuple[Role, bool, float]:

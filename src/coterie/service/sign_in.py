@@ -17,6 +17,7 @@ import json
 import re
 import secrets
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -199,8 +200,13 @@ async def _guard(request: Request, settings: Settings, token: str) -> None:
 
 
 def _address(request: Request) -> str | None:
-    """The address that the request came from: the one that the proxy in front names, where uvicorn trusts it."""
-    return None if request.client is None else request.client.host
+    """The address that the request came from: the one that the proxy in front names, where uvicorn trusts it. None
+    where what is named there is no address."""
+    try:
+        address = ip_address("" if request.client is None else request.client.host)
+    except ValueError:
+        return None
+    return str(address).partition("%")[0]  # the zone of an IPv6 address may be any text
 
 
 def _bearer(request: Request) -> str | None:

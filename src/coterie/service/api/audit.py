@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request
 from fastapi.responses import StreamingResponse
 
 from coterie.actions.audit import Filters, export_audit, list_audit
+from coterie.actions.errors import Refused
 from coterie.actions.world import World
 from coterie.policy import Person
 from coterie.service.dependencies import InWorld
@@ -90,6 +92,11 @@ async def lines(world: World, person: Person, workspace: str | None, filters: Fi
 
 
 async def _written(first: list[AuditRecord], following: AsyncIterator[list[AuditRecord]]) -> AsyncIterator[str]:
-    yield "".join(f"{record.model_dump_json()}\n" for record in first)
-    async for batch in following:
-        yield "".join(f"{record.model_dump_json()}\n" for record in batch)
+    yield _lines_of(first)
+    with suppress(Refused):  # whoever may no longer read it gets no more; the answer has begun and cannot say why
+        async for batch in following:
+            yield _lines_of(batch)
+
+
+def _lines_of(batch: list[AuditRecord]) -> str:
+    return "".join(f"{record.model_dump_json()}\n" for record in batch)
