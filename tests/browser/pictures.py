@@ -36,7 +36,7 @@ async def take_pictures(browser: Browser, demo: Demo) -> None:
     async with alice.context.expect_page() as opening:
         await alice.page.locator("#jp-top-panel").get_by_role("button", name="Share").click()
     share = await opening.value
-    await share.set_viewport_size({"width": 720, "height": 680})
+    await share.set_viewport_size({"width": 720, "height": 620})
     for kind, name, role in (
         ("User", "bob", "Viewer"),
         ("User", "carol", "Editor"),

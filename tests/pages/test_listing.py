@@ -74,7 +74,7 @@ async def test_the_archive_is_closed_unless_it_is_all_there_is(service: Service,
 async def test_a_search_without_a_find_says_what_is_searched(visitors: Visitors) -> None:
     page = read((await visitors["alice"].get("?q=%3Cb%3Enothing")).text)
 
-    assert "No workspace of yours is called like <b>nothing." in page.one("div", id="workspaces").text
+    assert "No workspace of yours has <b>nothing in its name." in page.one("div", id="workspaces").text
     assert page.one("input", id="q").attributes["value"] == "<b>nothing"
 
 

@@ -400,7 +400,8 @@ async def test_a_co_owner_checks_anybodys_access(service: Service, visitors: Vis
         "Viewer because the workspace is Global"
     )
     assert "Editor through the group astro" in await ask("carol", fragment=False)
-    assert await ask("nobody") == "nobody has no access."
+    assert await ask("nobody") == "nobody has no access, as far as you can check."
+    assert await ask("dave") == "dave has no access, as far as you can check."
 
 
 async def test_others_access_is_for_co_owners_and_ones_own_for_everybody(service: Service, visitors: Visitors) -> None:

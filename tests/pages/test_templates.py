@@ -235,7 +235,7 @@ def test_the_share_window_names_the_workspace_and_gives_its_link() -> None:
 def test_who_may_not_manage_access_reads_their_role_and_whom_to_ask() -> None:
     page = rendered("sharing/own_access.html", role="viewer")
 
-    assert page.one("h1").text == 'Share "Penguins"'
+    assert page.one("h1").text == 'Access to "Penguins"'
     assert page.one("span", **{"class": "role viewer"}).text == "Viewer"
     assert "Editor through the group Penguins" in page.text
     assert "Ask Penguins, the Creator" in page.text

@@ -27,7 +27,7 @@ DONE = {
     "marked": "The workspace is one of your favourites.",
     "renamed": "The workspace has been renamed.",
     "unarchived": "The workspace is back from the archive.",
-    "unmarked": "The workspace is none of your favourites any more.",
+    "unmarked": "The workspace is no longer one of your favourites.",
 }
 
 #: How many workspaces a section shows at first.

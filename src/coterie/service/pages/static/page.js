@@ -61,6 +61,13 @@ document.addEventListener('htmx:afterSwap', () => {
   }
 });
 
+// What was said about an act says nothing about a search after it.
+document.addEventListener('htmx:beforeRequest', ({ target }) => {
+  if (target.matches('[role=search]')) {
+    document.getElementById('notice').replaceChildren();
+  }
+});
+
 document.addEventListener('htmx:sendError', () => notify(NO_ANSWER));
 
 // A proxy's error page is nothing to put into ours.
