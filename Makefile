@@ -8,9 +8,10 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # A file's tests stay together, because they share servers; the fixtures' demo and PostgreSQL run once per process.
 PYTEST := $(BIN)/pytest --numprocesses 2 --dist loadfile
 YJS := tests/interop/yjs
+AXE := tests/axe
 LAB_SOURCES := $(shell find lab/src lab/style -type f) lab/package.json lab/package-lock.json lab/tsconfig.json
 
-.PHONY: help demo test soak interop check format bench bench-revocation bench-rooms clean
+.PHONY: help demo test soak interop check format bench bench-revocation bench-listing bench-rooms clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -18,10 +19,10 @@ help: ## Show this list
 demo: $(VENV)/.demo ## Run the demo: make demo ARGS="--port 9000"
 	@exec $(BIN)/coterie demo $(ARGS)
 
-test: $(VENV)/.dev $(VENV)/.system $(YJS)/node_modules/.installed ## Run every test, the long ones as a sample
+test: $(VENV)/.dev $(VENV)/.system $(YJS)/node_modules/.installed $(AXE)/node_modules/.installed ## Run every test, the long ones as a sample
 	$(PYTEST) $(ARGS)
 
-soak: $(VENV)/.dev $(VENV)/.system $(YJS)/node_modules/.installed ## Run every test, the long ones in full length
+soak: $(VENV)/.dev $(VENV)/.system $(YJS)/node_modules/.installed $(AXE)/node_modules/.installed ## Run every test, the long ones in full length
 	COTERIE_SOAK=1 $(PYTEST) $(ARGS)
 
 interop: $(VENV)/.dev $(YJS)/node_modules/.installed ## Run what others test such servers with against our rooms
@@ -40,16 +41,19 @@ format: $(VENV)/.dev lab/node_modules/.installed ## Format the code
 	$(BIN)/ruff format .
 	cd lab && npm run --silent format
 
-bench: bench-revocation bench-rooms ## Measure everything
+bench: bench-revocation bench-listing bench-rooms ## Measure everything
 
 bench-revocation: $(VENV)/.dev $(VENV)/.system ## Measure how fast somebody who is removed is out
 	$(BIN)/python benchmarks/revocation.py
+
+bench-listing: $(VENV)/.dev $(VENV)/.system ## Measure lists of workspaces while the world grows, and publish it
+	$(BIN)/python benchmarks/listing.py $(or $(ARGS),--write)
 
 bench-rooms: $(VENV)/.dev ## Measure rooms beside other servers and publish it; to try: make bench-rooms ARGS=--quick
 	$(BIN)/python -m benchmarks.rooms $(or $(ARGS),--write)
 
 clean: ## Remove all that was built or installed here
-	rm -rf $(VENV) .bench .interop $(YJS)/node_modules lab/node_modules lab/lib lab/labextension
+	rm -rf $(VENV) .bench .interop $(YJS)/node_modules $(AXE)/node_modules lab/node_modules lab/lib lab/labextension
 
 $(VENV)/.created:
 	tools/make-venv "$(PYTHON)" $(VENV)
@@ -65,6 +69,12 @@ lab/node_modules/.installed: lab/package-lock.json | $(VENV)/.created
 $(YJS)/node_modules/.installed: $(YJS)/package-lock.json | $(VENV)/.created
 	tools/ensure-node $(VENV)
 	cd $(YJS) && npm ci --omit=optional --ignore-scripts --no-audit --no-fund
+	touch $@
+
+# What the pages' accessibility is checked with.
+$(AXE)/node_modules/.installed: $(AXE)/package-lock.json | $(VENV)/.created
+	tools/ensure-node $(VENV)
+	cd $(AXE) && npm ci --ignore-scripts --no-audit --no-fund
 	touch $@
 
 lab/labextension/package.json: $(LAB_SOURCES) lab/node_modules/.installed

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import quote
 
 import pytest
 
 from api.conftest import Service
-from coterie.policy import Act, GeneralAccess, Role
-from support.matrix import Ask, Attempt, Case, ChangeCase, Named, Scene, access_params, change_params, role_params
+from coterie.policy import GRANTABLE, Act, GeneralAccess, Role
+from support.matrix import (
+    Ask,
+    Attempt,
+    Case,
+    ChangeCase,
+    Named,
+    RoleRow,
+    Scene,
+    access_params,
+    change_params,
+    load_roles,
+)
 
 pytestmark = pytest.mark.hub
-
-_BY_ROLE = {Role.CREATOR: "alice", Role.CO_OWNER: "bob", Role.EDITOR: "carol", Role.VIEWER: "dave", None: "erin"}
 
 
 async def _set(service: Service, scene: Scene) -> str:
@@ -40,7 +50,8 @@ async def _set(service: Service, scene: Scene) -> str:
 async def test_the_api_decides_as_the_matrix_says(service: Service, case: Case, ask: Ask) -> None:
     workspace = await _set(service, case)
 
-    told = await service.call(case.workspace.creator, "GET", f"workspaces/{workspace}/access/{ask.user}")
+    asker = case.workspace.creator if case.workspace.home else "admin"  # who is told everything about everybody
+    told = await service.call(asker, "GET", f"workspaces/{workspace}/access/{ask.user}")
     own = await service.call(ask.user, "GET", f"workspaces/{workspace}")
     listed = await service.call(ask.user, "GET", "workspaces?limit=500")
 
@@ -97,32 +108,137 @@ async def test_the_api_allows_the_changes_that_the_matrix_allows(
         await service.call("admin", "DELETE", f"workspaces/{workspace}")
 
 
-#: How the API is asked for each act that it knows.
-_CALLS = {
-    Act.VIEW: ("GET", "", None),
-    Act.FAVOURITE: ("PUT", "/favourite", None),
-    Act.RENAME: ("PATCH", "", {"name": "Renamed"}),
-    Act.ARCHIVE: ("PATCH", "", {"archived": True}),
-    Act.STOP: ("POST", "/stop", None),
-    Act.MANAGE_ACCESS: ("GET", "/grants", None),
-    Act.DELETE: ("DELETE", "", None),
+#: How the API is asked for each act. What only looks comes first, and nothing is left after the last.
+_CALLS: dict[Act, tuple[tuple[str, str, dict[str, object] | None], ...]] = {
+    Act.VIEW: (("GET", "", None), ("GET", "/access/{oneself}", None)),
+    Act.FAVOURITE: (("PUT", "/favourite", None), ("DELETE", "/favourite", None)),
+    Act.MANAGE_ACCESS: (
+        ("GET", "/grants", None),
+        ("GET", "/access/bob", None),
+        ("GET", "/audit", None),
+        ("GET", "/requests", None),
+        ("PUT", "/requests/bob", {"role": "viewer"}),
+        ("DELETE", "/requests/bob", None),
+        ("PUT", "/grants/group/astro", {"role": "viewer"}),
+        ("DELETE", "/grants/group/astro", None),
+    ),
+    Act.COPY: (("POST", "/copy", {"name": "Copy"}),),
+    Act.OPEN: (("POST", "/open", None),),
+    Act.STOP: (("POST", "/stop", None),),
+    Act.RENAME: (("PATCH", "", {"name": "Renamed"}),),
+    Act.ARCHIVE: (("PATCH", "", {"archived": True}),),
+    Act.DELETE: (("DELETE", "", None),),
 }
 
+#: Of what the API offers below a workspace, what is not one role's or the other's: whoever may not come in asks to,
+#: and the steps of a start are those of whoever opens.
+_FOR_ANYBODY = {("POST", "/requests"), ("GET", "/progress")}
 
-@pytest.mark.parametrize(("act", "is_home", "role", "allowed"), role_params())
-async def test_each_role_does_by_the_api_what_the_table_says(
-    service: Service, act: Act, is_home: bool, role: Role | None, allowed: bool
-) -> None:
-    if act not in _CALLS or is_home:
-        return  # opening starts a server, which the real-Hub tests do; copies and guests of homes come later
+
+@dataclass(frozen=True)
+class Way:
+    """A person, their role, and how it reaches them."""
+
+    words: str
+    who: str
+    role: Role | None
+    grant: tuple[str, str] | None = None
+    level: str = "restricted"
+
+    def __str__(self) -> str:
+        return self.words
+
+
+_NAMED = {"user": ("erin", "erin"), "right": ("curators", "carol"), "group": ("bio", "dave")}
+WAYS = (
+    Way("creator", "alice", Role.CREATOR),
+    *(
+        Way(f"{role.word} through a {kind}", who, role, (kind, name))
+        for role in GRANTABLE
+        for kind, (name, who) in _NAMED.items()
+    ),
+    Way("co-owner as an administrator", "admin", Role.CO_OWNER),
+    Way("viewer through the link", "erin", Role.VIEWER, level="link"),
+    Way("viewer because it is Global", "erin", Role.VIEWER, level="global"),
+    Way("nobody", "erin", None),
+)
+
+
+@pytest.fixture
+def nothing_starts(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Opening and copying ask the Hub for a server; whether they may is all that is looked at here."""
+
+    async def do_nothing(_name: str) -> None:
+        pass
+
+    monkeypatch.setattr(service.world.hub, "create_user", do_nothing)
+    monkeypatch.setattr(service.world.hub, "start_server", do_nothing)
+
+
+async def _outcomes(service: Service, who: str, workspace: str) -> dict[str, str]:
+    """What becomes of each call, in words: ``allowed``, also where nothing is there to be changed, or why not."""
+    outcomes = {}
+    for act, calls in _CALLS.items():
+        for method, path, body in calls:
+            url = f"workspaces/{workspace}{path.format(oneself=who)}"
+            answer = await service.call(who, method, url, json=body)
+            is_allowed = answer.is_success or answer.json()["code"] == "not-found"
+            outcomes[f"{act}: {method} {path}"] = "allowed" if is_allowed else answer.json()["code"]
+            if act is Act.COPY and answer.is_success:
+                await service.call("admin", "DELETE", f"workspaces/{answer.json()['id']}")
+    return outcomes
+
+
+def _expected(rows: dict[Act, RoleRow], role: Role | None) -> dict[str, str]:
+    refusal = "workspace-not-found" if role is None else "role-too-weak"
+    return {
+        f"{act}: {method} {path}": "allowed" if rows[act].allows(role) else refusal
+        for act, calls in _CALLS.items()
+        for method, path, _ in calls
+    }
+
+
+@pytest.mark.usefixtures("nothing_starts")
+@pytest.mark.parametrize("way", WAYS, ids=str)
+async def test_each_role_does_by_the_api_what_the_table_says_however_it_came(service: Service, way: Way) -> None:
     workspace = await service.create("alice")
-    for name, word in (("bob", "co-owner"), ("carol", "editor"), ("dave", "viewer")):
-        assert (await service.grant("admin", workspace, "user", name, word)).status_code == 200
+    if way.grant is not None and way.role is not None:
+        assert (await service.grant("admin", workspace, *way.grant, way.role.word)).status_code == 200
+    await service.call("admin", "PATCH", f"workspaces/{workspace}", json={"general_access": way.level})
 
-    method, path, body = _CALLS[act]
-    answer = await service.call(_BY_ROLE[role], method, f"workspaces/{workspace}{path}", json=body)
-
-    assert answer.is_success == allowed, answer.text
-    if not allowed:
-        assert answer.json()["code"] == ("workspace-not-found" if role is None else "role-too-weak")
+    assert _expected(load_roles().workspace, way.role) == await _outcomes(service, way.who, workspace)
     await service.call("admin", "DELETE", f"workspaces/{workspace}")
+
+
+@pytest.mark.usefixtures("nothing_starts")
+@pytest.mark.parametrize(("who", "role"), [("erin", Role.CREATOR), ("dave", None), ("admin", None)])
+async def test_a_home_is_its_owners_by_the_api_as_the_table_says(service: Service, who: str, role: Role | None) -> None:
+    owner = await service.world.people.find("erin")
+    assert owner is not None
+    async with service.world.store.writing() as tx:
+        await tx.see_home(owner.id, owner.name, datetime.now(UTC))
+    expected = _expected(load_roles().home, role)
+    if role is not None:
+        # Whoever may ask is still told that a home is shared by invitation only.
+        expected["manage-access: PUT /grants/group/astro"] = "role-not-grantable"
+
+    assert expected == await _outcomes(service, who, "~erin")
+
+
+def test_every_call_of_the_api_on_a_workspace_is_some_act_of_the_table(service: Service) -> None:
+    prefix = f"{service.settings.prefix}api/v1/workspaces/{{workspace}}"
+    offered = {
+        (method.upper(), path.removeprefix(prefix))
+        for path, methods in service.app.openapi()["paths"].items()
+        if path.startswith(prefix)
+        for method in methods
+    }
+    asked = {(method, path) for calls in _CALLS.values() for method, path, _ in calls}
+    templates = {
+        "/access/{oneself}": "/access/{user}",
+        "/access/bob": "/access/{user}",
+        "/requests/bob": "/requests/{user}",
+        "/grants/group/astro": "/grants/{kind}/{name}",
+    }
+
+    assert offered - _FOR_ANYBODY == {(method, templates.get(path, path)) for method, path in asked}
