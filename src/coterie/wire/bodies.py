@@ -236,6 +236,7 @@ class CopySource(BaseModel):
 
     workspace: str = Field(description="The id of the workspace that is copied.")
     account: str = Field(description="Its account, whose files they are.")
+    creator: str = Field(description="Who has it copied, the Creator of the copy.")
     with_outputs: bool = Field(description="Notebooks keep their outputs.")
 
 
