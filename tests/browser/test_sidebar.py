@@ -30,6 +30,7 @@ async def test_the_sidebar_lists_follows_and_opens_beside_the_page(demo: Demo, a
     other = await demo.create("alice", "Gannets")
     await demo.grant("alice", other, "carol", "editor")
     await sidebar.get_by_label("Search workspaces").fill("gANN")
+    await expect(sidebar.get_by_role("link", name="Fulmars", exact=True)).to_have_count(0)
     await expect(sidebar.get_by_text("Shared with you by alice")).to_be_visible()
     await sidebar.get_by_text("More").locator("..").press("ArrowDown")
     await expect(sidebar.get_by_role("link", name="Open")).to_be_focused()
@@ -59,9 +60,9 @@ async def test_the_sidebar_lists_follows_and_opens_beside_the_page(demo: Demo, a
 
 
 async def test_a_co_owner_sees_the_workspace_as_a_viewer_has_it_and_leaves(demo: Demo, arrive: Arrive) -> None:
-    await demo.create("alice", "Petrels")
+    await demo.create("alice", "Storm petrels")
     alice = await arrive("alice", demo)
-    await alice.open("Petrels")
+    await alice.open("Storm petrels")
     terminals = alice.page.locator(".jp-LauncherCard").filter(has_text="Terminal")
     await expect(terminals).to_be_visible()
 
@@ -69,8 +70,8 @@ async def test_a_co_owner_sees_the_workspace_as_a_viewer_has_it_and_leaves(demo:
     await alice.in_lab()
     notice = alice.page.get_by_text("You see this workspace as a Viewer has it.")
     await expect(notice).to_be_visible()
-    await expect(alice.page.locator(".coterie-Chip")).to_have_text("PetrelsViewer")
-    await expect(alice.page.get_by_role("heading", name="You are viewing Petrels.")).to_be_visible()
+    await expect(alice.page.locator(".coterie-Chip")).to_have_text("Storm petrelsViewer")
+    await expect(alice.page.get_by_role("heading", name="You are viewing Storm petrels.")).to_be_visible()
     await expect(terminals).to_have_count(0)
     await alice.page.get_by_role("button", name="Leave").click()
 

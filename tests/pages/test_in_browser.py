@@ -172,6 +172,20 @@ async def test_general_access_is_set_and_the_link_copied(service: Service, visit
     assert f"{service.url}w/{workspace}" == await page.evaluate("navigator.clipboard.readText()")
 
 
+async def test_the_menu_of_the_sidebar_opens_the_share_window(service: Service, visit: Visit) -> None:
+    workspace = await service.create("alice", "Shared from the sidebar")
+    page = await visit("alice", "sidebar")
+
+    row = page.get_by_role("listitem").filter(has=page.get_by_role("link", name="Shared from the sidebar"))
+    await row.locator("summary").click()
+    async with page.context.expect_page() as opening:
+        await row.get_by_role("link", name="Share", exact=True).click()
+    window = await opening.value
+
+    await expect(window.get_by_role("heading", level=1)).to_have_text('Share "Shared from the sidebar"')
+    assert f"{service.url}w/{workspace}/share" == window.url
+
+
 async def test_opening_shows_each_step_and_ends_in_jupyterlab(service: Service, visit: Visit) -> None:
     workspace = await service.create("alice")
     service.hub.may_start.clear()
@@ -204,9 +218,9 @@ async def test_viewing_as_a_viewer_leads_to_jupyterlab_that_shows_itself_so(serv
     page = await visit("alice", f"w/{workspace}/share")
 
     address = await page.get_by_role("link", name="View as Viewer").get_attribute("href")
-    await page.goto(service.url.removesuffix("/services/coterie/") + str(address))
+    await page.goto(service.url.removesuffix("/services/coterie/") + str(address), wait_until="commit")
 
-    await page.wait_for_url(f"http://hub.localhost/user/{stored.account}/lab?coterie-view=viewer")
+    await page.wait_for_url(f"http://hub.localhost/user/{stored.account}/lab?coterie-view=viewer", wait_until="commit")
 
 
 async def test_a_failed_start_is_said_and_can_be_tried_again(service: Service, visit: Visit) -> None:
