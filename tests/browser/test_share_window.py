@@ -106,7 +106,7 @@ async def test_every_act_of_the_window_works_by_keyboard(demo: Demo, arrive: Arr
     await tab_to(page, page.get_by_label("What may this person do here, and why?"))
     await keyboard.type("erin")
     await keyboard.press("Enter")
-    await expect(page.locator("#checked")).to_contain_text("Viewer because anyone with the link may view")
+    await expect(page.locator("#checked")).to_contain_text("erin has no access, as far as you can check.")
     await tab_to(page, page.get_by_role("link", name="View as Viewer"))
     await tab_to(page, page.get_by_role("link", name="History"))
     assert [] == alice.errors
@@ -156,7 +156,7 @@ async def test_two_windows_keep_up_with_each_other_and_with_what_somebody_is_doi
 
 
 async def test_a_grant_that_ends_by_itself_shows_so_without_a_reload(demo: Demo, arrive: Arrive) -> None:
-    workspace = await demo.create("alice", "Petrels")
+    workspace = await demo.create("alice", "Albatrosses")
     alice = await arrive("alice", demo)
     page = await window(alice, demo, workspace)
     ends = await page.evaluate("new Date(Date.now() + 3000).toISOString()")

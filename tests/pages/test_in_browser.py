@@ -214,11 +214,12 @@ async def test_viewing_as_a_viewer_leads_to_jupyterlab_that_shows_itself_so(serv
     async with service.world.store.reading() as tx:
         stored = await tx.find_workspace(workspace)
     assert stored is not None
-    await report_session(service.world, stored, "a-session")
     page = await visit("alice", f"w/{workspace}/share")
 
     address = await page.get_by_role("link", name="View as Viewer").get_attribute("href")
     await page.goto(service.url.removesuffix("/services/coterie/") + str(address), wait_until="commit")
+    await expect(page.get_by_role("list", name="Steps").get_by_role("listitem")).to_contain_text(["Letting you in"])
+    await report_session(service.world, stored, "a-session")
 
     await page.wait_for_url(f"http://hub.localhost/user/{stored.account}/lab?coterie-view=viewer", wait_until="commit")
 
