@@ -6,7 +6,6 @@ a new person, who has nothing.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -20,7 +19,7 @@ from coterie.actions.stop import ensure_stopped
 from coterie.actions.world import World
 from coterie.hubapi import HubUser
 from coterie.policy import Deny, Person, Principal, PrincipalKind
-from coterie.store import Conflict, NotFound, StoredGrant, StoredPerson, StoredWorkspace, Transaction
+from coterie.store import Conflict, NotFound, StoredGrant, StoredPerson, StoredWorkspace, Transaction, new_pseudonym
 from coterie.wire.anonymising import Anonymisation, MovedWorkspace
 from coterie.wire.audit import AuditAct
 from coterie.wire.events import EventKind
@@ -29,7 +28,6 @@ from coterie.wire.problems import ProblemCode
 
 #: How often it is tried where somebody changes the same things at the same time.
 _ATTEMPTS = 5
-_ALPHABET = "abcdefghijklmnopqrstuvwxyz234567"
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +195,7 @@ async def _carry_out(
         pseudonym = None
         for person in people:
             await tx.move_workspaces(person.id, actor.id)
-            pseudonym = _new_pseudonym()
+            pseudonym = new_pseudonym()
             await tx.forget_person(person.id, pseudonym)
         await _record(world, tx, actor, plan, places)
         for person in people:
@@ -228,7 +226,3 @@ async def _record(world: World, tx: Transaction, actor: Actor, plan: Plan, place
             own_grants_dropped=plan.own_grants,
             home_stopped=plan.home_runs,
         )
-
-
-def _new_pseudonym() -> str:
-    return "anonymised-" + "".join(secrets.choice(_ALPHABET) for _ in range(8))

@@ -12,7 +12,7 @@ import time
 from coterie import policy
 from coterie.actions.actor import Actor, record
 from coterie.actions.errors import Refused
-from coterie.actions.sight import Sight, insist, look, see
+from coterie.actions.sight import Sight, insist, look, see, see_alone
 from coterie.actions.world import World
 from coterie.policy import Act, Person, Principal, PrincipalKind, Role
 from coterie.store import NotFound, StoreError, Transaction
@@ -94,9 +94,7 @@ async def answer_request(world: World, actor: Actor, workspace: str, user: str, 
         waiting = await _waiting(tx, sight, user)
     person = None if role is None else await _present(world, user, waiting)
     async with world.store.writing() as tx:
-        await tx.hold((await see(world, tx, actor.person, workspace, Act.MANAGE_ACCESS)).id)
-        # Now that nobody else changes it: while this waited, the actor may have lost their own access.
-        sight = await see(world, tx, actor.person, workspace, Act.MANAGE_ACCESS)
+        sight = await see_alone(world, tx, actor.person, workspace, Act.MANAGE_ACCESS)
         answered = [person_id for person_id in waiting if await tx.remove_request(sight.id, person_id)]
         if not answered or (person is not None and person.id not in answered):
             raise _nobody_waits()

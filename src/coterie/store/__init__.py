@@ -5,6 +5,7 @@ decides who may do what, and no driver's error leaves this package.
 """
 
 from coterie.store.errors import Conflict, Malformed, NotFound, StoreError, Unavailable
+from coterie.store.ids import new_pseudonym
 from coterie.store.records import (
     NO_SOURCE,
     AuditEntry,
@@ -46,4 +47,5 @@ __all__ = [
     "StoredWorkspace",
     "Transaction",
     "Unavailable",
+    "new_pseudonym",
 ]

@@ -14,10 +14,11 @@ from coterie.actions.audit import Filters, list_audit
 from coterie.actions.errors import Refused
 from coterie.actions.listing import get_workspace
 from coterie.service.dependencies import InWorld
-from coterie.service.pages.rendering import addresses_of, answer
+from coterie.service.pages.rendering import SignedIn, addresses_of, answer
 from coterie.service.pages.requests import wants_fragment
 from coterie.service.sign_in import SignedInOnPage
-from coterie.wire.audit import AuditAct
+from coterie.wire.audit import AuditAct, AuditRecord
+from coterie.wire.bodies import Page, Workspace
 from coterie.wire.problems import ProblemCode
 
 router = APIRouter(include_in_schema=False)
@@ -74,16 +75,7 @@ async def show_everything(
 ) -> Response:
     """The whole audit log, for administrators; with *after*, the part that follows."""
     page = await list_audit(world, caller.person, None, asked.filters(), after=after)
-    return answer(
-        request,
-        "audit/part.html" if wants_fragment(request) else "audit/page.html",
-        caller,
-        page=page,
-        asked=asked,
-        workspace=None,
-        more=None if page.next is None else addresses_of(request).path("audit", **asked.fields, after=page.next),
-        export=addresses_of(request).path("api", "v1", "audit", **asked.export_fields()),
-    )
+    return _show(request, caller, page, asked, None, ("audit",), ("audit",))
 
 
 @router.get("/w/{workspace_id}/audit")
@@ -98,7 +90,21 @@ async def show_history(
     """The history of access to one workspace, for those who manage it."""
     workspace = await get_workspace(world, caller.person, workspace_id)
     page = await list_audit(world, caller.person, workspace_id, asked.filters(), after=after)
-    here = ("w", workspace_id, "audit")
+    here, call = ("w", workspace_id, "audit"), ("workspaces", workspace_id, "audit")
+    return _show(request, caller, page, asked, workspace, here, call)
+
+
+def _show(
+    request: Request,
+    caller: SignedIn,
+    page: Page[AuditRecord],
+    asked: Asked,
+    workspace: Workspace | None,
+    here: tuple[str, ...],
+    call: tuple[str, ...],
+) -> Response:
+    """A part of the log. *here* are the parts of this page's path, *call* those of the API's that exports the same."""
+    addresses = addresses_of(request)
     return answer(
         request,
         "audit/part.html" if wants_fragment(request) else "audit/page.html",
@@ -106,8 +112,8 @@ async def show_history(
         page=page,
         asked=asked,
         workspace=workspace,
-        more=None if page.next is None else addresses_of(request).path(*here, **asked.fields, after=page.next),
-        export=addresses_of(request).path("api", "v1", "workspaces", workspace_id, "audit", **asked.export_fields()),
+        more=None if page.next is None else addresses.path(*here, **asked.fields, after=page.next),
+        export=addresses.path("api", "v1", *call, **asked.export_fields()),
     )
 
 

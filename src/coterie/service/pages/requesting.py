@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
-from coterie.actions.errors import Refused
-from coterie.actions.listing import get_workspace
-from coterie.actions.requests import answer_request, list_requests, request_access
-from coterie.actions.share import list_grants
+from coterie.actions.requests import answer_request, request_access
 from coterie.service.dependencies import InWorld
-from coterie.service.pages.rendering import addresses_of, answer
+from coterie.service.pages.rendering import answer
 from coterie.service.pages.requests import Field, read, wants_fragment
+from coterie.service.pages.sharing import Part, show_changed
 from coterie.service.sign_in import GuardedForm
 from coterie.wire.requests import NewRequest, RequestAnswer
 
 router = APIRouter(prefix="/w/{workspace_id}/requests", include_in_schema=False)
+
+#: How many of the people with access are shown once a request was answered.
+_SHOWN = 100
 
 
 @router.post("")
@@ -47,23 +48,7 @@ async def answer_(
     """
     given = None if decline else read(RequestAnswer, role=role).role
     await answer_request(world, caller.actor, workspace_id, user, given)
-    if not wants_fragment(request):
-        return RedirectResponse(addresses_of(request).path("w", workspace_id, "share"), 303)
-    try:
-        workspace = await get_workspace(world, caller.person, workspace_id)
-        waiting = await list_requests(world, caller.person, workspace_id)
-        grants = await list_grants(world, caller.person, workspace_id, matching=matching.strip())
-    except Refused:
-        return Response(status_code=204, headers={"HX-Refresh": "true"})
-    return answer(
-        request,
-        "requests/answered.html",
-        caller,
-        workspace=workspace,
-        requests=waiting.items,
-        grants=grants.items,
-        next=grants.next,
-        matching=matching.strip(),
-        user=user,
-        role=given,
+    part = Part(matching.strip(), _SHOWN)
+    return await show_changed(
+        request, caller, world, workspace_id, part, "requests/answered.html", user=user, role=given
     )

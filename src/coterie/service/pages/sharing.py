@@ -50,18 +50,19 @@ Text = Annotated[str, Query(max_length=NAME_MAX)]
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
-    """Which part of the list of people the window shows."""
+class Part:
+    """Which part of the list of people the window shows: names with *matching* in them, *shown* of them, from *after*
+    on."""
 
     matching: str = ""
     shown: int = _SHOWN
     after: str | None = None
 
 
-def _part(matching: str, shown: str) -> _Part:
+def _part(matching: str, shown: str) -> Part:
     """The part that a form says the window shows."""
     count = int(shown) if shown.isascii() and shown.isdigit() and len(shown) < 6 else _SHOWN
-    return _Part(matching.strip()[:NAME_MAX], count)
+    return Part(matching.strip()[:NAME_MAX], count)
 
 
 @router.get("")
@@ -77,7 +78,7 @@ async def show_window(
     workspace = await get_workspace(world, caller.person, workspace_id)
     if not offers(workspace, "manage-access"):
         return answer(request, "sharing/own_access.html", caller, workspace=workspace)
-    context = await _state(world, caller, workspace_id, _Part(matching.strip(), after=after))
+    context = await _state(world, caller, workspace_id, Part(matching.strip(), after=after))
     return answer(request, "sharing/window.html", caller, **context)
 
 
@@ -91,7 +92,7 @@ async def show_people(
     after: str | None = None,
 ) -> Response:
     """The list of people, or with *after* the rows that follow."""
-    context = await _state(world, caller, workspace_id, _Part(matching.strip(), after=after))
+    context = await _state(world, caller, workspace_id, Part(matching.strip(), after=after))
     return answer(request, "sharing/people.html" if after is None else "sharing/rows.html", caller, **context)
 
 
@@ -105,7 +106,7 @@ async def show_state(
     shown: Shown = _SHOWN,
 ) -> Response:
     """All in the window that others can change, as it is now."""
-    context = await _state(world, caller, workspace_id, _Part(matching.strip(), shown))
+    context = await _state(world, caller, workspace_id, Part(matching.strip(), shown))
     return answer(request, "sharing/state.html", caller, **context)
 
 
@@ -198,7 +199,7 @@ async def grant(
         return _ask(request, caller, "present", **asked, principal=who, sentence=present.detail, present=present)
     except ChangedMeanwhile as changed:
         return await _conflict(request, caller, world, workspace_id, part, changed)
-    return await _changed(request, caller, world, workspace_id, part, "sharing/granted.html", grant=granted)
+    return await show_changed(request, caller, world, workspace_id, part, "sharing/granted.html", grant=granted)
 
 
 @router.post("/remove")
@@ -229,7 +230,7 @@ async def remove(
         removal = await act(world, caller.actor, workspace_id, who.kind, who.name, _seen(version))
     except ChangedMeanwhile as changed:
         return await _conflict(request, caller, world, workspace_id, part, changed)
-    return await _changed(
+    return await show_changed(
         request, caller, world, workspace_id, part, "sharing/removed.html", principal=who, removal=removal
     )
 
@@ -238,7 +239,7 @@ async def remove(
 async def stop(request: Request, workspace_id: str, caller: GuardedForm, world: InWorld) -> Response:
     """Stops the server, so that nothing goes on that somebody left running in it."""
     await stop_workspace(world, caller.actor, workspace_id)
-    return await _changed(request, caller, world, workspace_id, _Part(), "sharing/stopped.html")
+    return await show_changed(request, caller, world, workspace_id, Part(), "sharing/stopped.html")
 
 
 @router.post("/general-access")
@@ -259,8 +260,8 @@ async def set_general_access(
         )
     except ChangedMeanwhile as changed:
         template = "sharing/general_access_conflict.html"
-        return await _conflict(request, caller, world, workspace_id, _Part(), changed, template)
-    return await _changed(request, caller, world, workspace_id, _Part(), "sharing/general_access_set.html")
+        return await _conflict(request, caller, world, workspace_id, Part(), changed, template)
+    return await show_changed(request, caller, world, workspace_id, Part(), "sharing/general_access_set.html")
 
 
 def _principal(kind: str, name: str) -> Principal:
@@ -296,7 +297,7 @@ async def _called(world: World, caller: SignedIn, typed: str) -> list[Principal]
     return exact or [_principal("user", typed)]
 
 
-async def _state(world: World, caller: PageCaller, workspace_id: str, part: _Part) -> dict[str, Any]:
+async def _state(world: World, caller: PageCaller, workspace_id: str, part: Part) -> dict[str, Any]:
     """What the templates of the window need to show *part* of it. Raises Refused for whoever may not see the list."""
     workspace = await get_workspace(world, caller.person, workspace_id)
     limit = max(_SHOWN, min(part.shown, _SHOWN_MAX))
@@ -325,7 +326,7 @@ async def _conflict(
     caller: PageCaller,
     world: World,
     workspace_id: str,
-    part: _Part,
+    part: Part,
     changed: ChangedMeanwhile,
     template: str = "sharing/conflict.html",
 ) -> Response:
@@ -336,12 +337,12 @@ async def _conflict(
     return answer(request, template, caller, status=409, sentence=changed.detail, **context)
 
 
-async def _changed(
+async def show_changed(
     request: Request,
     caller: PageCaller,
     world: World,
     workspace_id: str,
-    part: _Part,
+    part: Part,
     template: str,
     **context: Any,
 ) -> Response:
