@@ -20,8 +20,9 @@ from urllib.parse import quote
 from coterie.hub.copying import Budget, Change, Parts, Reason, Rules, Tally, copy_tree, open_folder
 from coterie.hub.folders import Folders
 from coterie.hub.outputs import may_hold_outputs, without_outputs
+from coterie.hub.passwords import may_hold_passwords, without_passwords
 from coterie.hub.removing import remove
-from coterie.hub.secret_files import is_secret, may_hold_passwords, without_passwords
+from coterie.policy.secret_files import secret_kind
 
 _TEXT_MAX = 4 << 20
 _NOTEBOOK_MAX = 1 << 30
@@ -186,7 +187,7 @@ class _Moved:
 
 
 def _reason(parts: Parts) -> Reason | None:
-    return Reason.SECRET if is_secret(parts) else None
+    return None if secret_kind(parts) is None else Reason.SECRET
 
 
 def _is_left_behind(name: str) -> bool:
