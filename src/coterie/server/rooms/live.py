@@ -138,10 +138,13 @@ class LiveDocument:
         return self._document
 
     def close(self) -> None:
-        """Nobody is told of anything any more."""
+        """Nobody is told of anything any more, and nothing is left of the document but what an extension holds."""
         if self._document is not None:
             self._document.unobserve()
         self._doc.unobserve(self._subscription)
+        # Rings of objects keep this one until Python looks for them; the document itself is what takes up room.
+        self._doc = Doc()
+        self._state = self._doc.get("state", type=Map)
 
     @contextmanager
     def _noting(self) -> Iterator[None]:
