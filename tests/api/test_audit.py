@@ -104,9 +104,13 @@ async def test_anonymising_is_in_the_log_and_in_the_history_of_what_it_touched(s
 
     assert {"kind": "user", "name": pseudonym} == latest["subject"]
     assert (f"admin anonymised {pseudonym}", None) == (latest["sentence"], latest["workspace"])
-    assert {"grants_removed": 1, "workspaces_moved": 1, "own_grants_dropped": 0, "home_stopped": False} == latest[
-        "details"
-    ]
+    assert {
+        "grants_removed": 1,
+        "workspaces_moved": 1,
+        "own_grants_dropped": 0,
+        "invitations_revoked": 0,
+        "home_stopped": False,
+    } == latest["details"]
     assert f"admin removed {pseudonym}, who was anonymised" == here["sentence"]
     assert f"admin became Creator in place of {pseudonym}, who was anonymised" == moved["sentence"]
 

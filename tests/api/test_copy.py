@@ -174,7 +174,7 @@ async def test_who_is_anonymised_at_the_same_time_is_not_in_a_copy_with_access(s
         async with service.world.store.writing() as tx:
             (person,) = await tx.list_people_named(gone.name)
             await tx.hold_people([person], admin.id)
-            await tx.forget_person(person.id, f"anonymised-{gone.name}")
+            await tx.forget_person(person.id, f"anonymised-{gone.name}", service.world.now())
             copying = asyncio.create_task(_copy(service, "alice", shared, with_access=True))
             await until_it_waits_or_is_done(service.world.store, copying)
         copy = await copying

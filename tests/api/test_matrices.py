@@ -69,6 +69,19 @@ async def test_the_api_decides_as_the_matrix_says(service: Service, case: Case, 
         await service.call("admin", "DELETE", f"workspaces/{workspace}")
 
 
+async def _invite(service: Service, workspace: str, case: ChangeCase) -> str:
+    """The secret of the case's invitation."""
+    line = case.invitation
+    assert line is not None
+    lifetime = {} if case.workspace.home else {"lifetime": "session" if line.for_session else "lasting"}
+    url = f"workspaces/{workspace}/invitations"
+    made = await service.call(line.by, "POST", url, json={"role": line.role, "max_uses": line.max_uses} | lifetime)
+    assert made.status_code == 201, made.text
+    if line.revoked:
+        assert 204 == (await service.call(line.by, "DELETE", url)).status_code
+    return str(made.json()["url"].partition("#")[2])
+
+
 def _path(workspace: str, named: Named) -> str:
     return f"workspaces/{workspace}/grants/{named.kind}/{quote(named.name, safe='')}"
 
@@ -90,6 +103,14 @@ async def test_the_api_allows_the_changes_that_the_matrix_allows(
         answer = await service.call(attempt.by, "PUT", path, json={"role": attempt.role})
     elif attempt.remove is not None:
         answer = await service.call(attempt.by, "DELETE", _path(workspace, attempt.remove))
+    elif attempt.invite is not None:
+        answer = await service.call(
+            attempt.by, "POST", f"workspaces/{workspace}/invitations", json={"role": attempt.invite}
+        )
+    elif attempt.accept is not None:
+        secret = await _invite(service, workspace, case)
+        before = (await service.call(owner, "GET", f"workspaces/{workspace}/grants")).json()
+        answer = await service.call(attempt.by, "POST", "invitations/accept", json={"secret": secret})
     else:
         assert attempt.general_access is not None
         change = {"general_access": attempt.general_access.value}
@@ -98,7 +119,7 @@ async def test_the_api_allows_the_changes_that_the_matrix_allows(
     after = (await service.call(owner, "GET", f"workspaces/{workspace}/grants")).json()
     if attempt.answer == "allowed":
         # Removing what is not there is allowed to whoever may remove, and says that nothing was there.
-        assert answer.status_code == 200 or (attempt.remove is not None and answer.json()["code"] == "not-found")
+        assert answer.is_success or (attempt.remove is not None and answer.json()["code"] == "not-found")
     else:
         assert answer.status_code >= 400
         if answer.status_code != 422 and answer.json()["code"] != "not-found":
@@ -121,6 +142,19 @@ _CALLS: dict[Act, tuple[tuple[str, str, dict[str, object] | None], ...]] = {
         ("DELETE", "/requests/bob", None),
         ("PUT", "/grants/group/astro", {"role": "viewer"}),
         ("DELETE", "/grants/group/astro", None),
+        ("GET", "/invitations", None),
+        ("POST", "/invitations", {}),
+        ("DELETE", "/invitations/aaaaaaaaaaaaaaaa", None),
+        ("DELETE", "/invitations", None),
+        ("GET", "/guests", None),
+        ("GET", "/guests/blocks", None),
+        ("DELETE", "/guests/bob", None),
+        ("DELETE", "/guests/blocks/bob", None),
+        ("DELETE", "/guests/blocks", None),
+        ("DELETE", "/guests", None),
+        ("GET", "/hub-shares", None),
+        ("PUT", "/hub-shares/user/bob", {"role": "viewer"}),
+        ("DELETE", "/hub-shares/group/astro", None),
     ),
     Act.COPY: (("POST", "/copy", {"name": "Copy"}),),
     Act.OPEN: (("POST", "/open", None),),
@@ -239,6 +273,11 @@ def test_every_call_of_the_api_on_a_workspace_is_some_act_of_the_table(service: 
         "/access/bob": "/access/{user}",
         "/requests/bob": "/requests/{user}",
         "/grants/group/astro": "/grants/{kind}/{name}",
+        "/invitations/aaaaaaaaaaaaaaaa": "/invitations/{invitation}",
+        "/guests/bob": "/guests/{user}",
+        "/guests/blocks/bob": "/guests/blocks/{user}",
+        "/hub-shares/user/bob": "/hub-shares/user/{name}",
+        "/hub-shares/group/astro": "/hub-shares/{kind}/{name}",
     }
 
     assert offered - _FOR_ANYBODY == {(method, templates.get(path, path)) for method, path in asked}

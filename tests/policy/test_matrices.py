@@ -20,12 +20,15 @@ from coterie.policy import (
     Why,
     decide,
     may,
+    may_accept,
     may_grant,
+    may_invite,
     may_name,
     may_remove,
     may_set_general_access,
 )
 from support.matrix import (
+    INVITATION,
     NOW,
     PEOPLE,
     Ask,
@@ -65,11 +68,23 @@ def _try(case: ChangeCase, attempt: Attempt) -> Verdict:
         return may_set_general_access(actor, decision, case.facts, attempt.general_access)
     if attempt.remove is not None:
         return may_remove(decision, case.facts, attempt.remove.principal)
+    if attempt.invite is not None:
+        return may_invite(decision, role=Role.parse(attempt.invite), is_home=case.workspace.home)
+    if attempt.accept is not None:
+        return _accept(case, attempt.by)
     named, role = attempt.share_with, attempt.role
     assert named is not None
     assert role is not None
     allowed = may_grant(decision, case.facts, named.principal, Role.parse(role))
     return allowed and may_name(actor, named.principal, exists=named.exists, groups=named.groups)
+
+
+def _accept(case: ChangeCase, by: str) -> Verdict:
+    invitation = case.invitation
+    assert invitation is not None
+    maker = decide(PEOPLE[invitation.by], case.facts, at=case.at)
+    has_used = any(line.source == INVITATION and line.name == by for line in case.grants)
+    return may_accept(PEOPLE[by], case.facts, invitation.fact, maker, has_used=has_used, at=case.at)
 
 
 def _decision_of(role: Role | None) -> Decision:

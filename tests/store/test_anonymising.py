@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -35,7 +35,7 @@ async def _anonymise(store: Store, person: StoredPerson, performer: StoredPerson
     async with store.writing() as tx:
         await tx.hold_people([person], performer.id)
         dropped = await tx.move_workspaces(person.id, performer.id)
-        await tx.forget_person(person.id, PSEUDONYM)
+        await tx.forget_person(person.id, PSEUDONYM, datetime.now(UTC))
     return dropped
 
 

@@ -10,7 +10,6 @@ from sqlalchemy import insert
 
 from coterie.policy import DIRECT, Principal, PrincipalKind, Role
 from coterie.store import Conflict, Store, StoredGrant, StoredPerson, StoredWorkspace
-from coterie.store.engine import for_writing, open_engine, parse_url
 from coterie.store.tables import blocks, grants
 
 ASTRO = Principal(PrincipalKind.GROUP, "astro")
@@ -84,31 +83,20 @@ async def test_principals_differ_by_kind_and_by_case(
 
 
 async def test_removing_takes_the_grants_of_every_source(
-    store: Store, url: str, alice: StoredPerson, bob: StoredPerson, penguins: StoredWorkspace, noon: datetime
+    store: Store, alice: StoredPerson, bob: StoredPerson, penguins: StoredWorkspace, noon: datetime
 ) -> None:
     principal = Principal(PrincipalKind.USER, bob.id)
     async with store.writing() as tx:
         await tx.put_grant(penguins.id, principal, Role.VIEWER, expires_at=None, by=alice.id, at=noon)
-    engine = for_writing(open_engine(parse_url(url)))
-    async with engine.begin() as connection:
-        await connection.execute(
-            insert(grants).values(
-                workspace_id=penguins.id,
-                principal_kind=principal.kind,
-                principal_key=principal.key,
-                role=Role.EDITOR,
-                source="an-invitation",
-                session="s1",
-                created_at=noon + timedelta(minutes=1),
-                created_by=alice.id,
-            )
-        )
-    await engine.dispose()
+        await tx.report_session(penguins.id, "s2")
+        for number, session in enumerate(["s2", "s1"], 1):
+            at, source = noon + timedelta(minutes=number), f"invitation-{number}"
+            await tx.put_guest(penguins.id, bob.id, Role.EDITOR, source=source, session=session, by=alice.id, at=at)
 
     async with store.writing() as tx:
-        assert [grant.source for grant in await tx.list_grants(penguins.id)] == [DIRECT, "an-invitation"]
-        assert await tx.remove_grants(penguins.id, principal) == 2
-        assert await tx.list_grants(penguins.id) == []
+        assert [grant.source for grant in await tx.list_grants(penguins.id)] == [DIRECT, "invitation-1"]
+        assert await tx.remove_grants(penguins.id, principal) == 3
+        assert await tx.list_grants_naming(penguins.id, PrincipalKind.USER, ["bob"]) == []
 
 
 async def test_nobody_is_granted_the_role_of_the_creator(

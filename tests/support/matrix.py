@@ -8,7 +8,7 @@ and rights are those of the demo, so that the same cases run against a real Hub.
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -23,6 +23,9 @@ MATRICES = Path(__file__).parents[1] / "matrices"
 
 #: The instant at which a case is asked that names none.
 NOW = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
+
+#: The id of a case's invitation.
+INVITATION = "invitation-1"
 
 GROUPS = {"astro": ("alice", "bob", "carol"), "/astro/dust": ("bob",), "bio": ("dave",)}
 RIGHTS = {"gpu-users": ("alice", "bob"), "curators": ("carol",)}
@@ -213,8 +216,9 @@ Answer = Literal["allowed"] | Why
 class Attempt(_Part):
     """One change that *by* tries on the workspace as it stands, and the answer: ``allowed`` or why not.
 
-    Either ``share_with`` and ``as``, or ``remove``, or ``general_access``. Attempts of one case do not follow each
-    other: each starts from the case's own facts.
+    Either ``share_with`` and ``as``, or ``remove``, or ``general_access``, or ``invite`` with a role, or ``accept``,
+    which is of the case's invitation. Attempts of one case do not follow each other: each starts from the case's own
+    facts.
     """
 
     by: PersonName
@@ -223,11 +227,14 @@ class Attempt(_Part):
     role: AnyRoleWord | None = Field(default=None, alias="as")
     remove: Named | None = None
     general_access: GeneralAccess | None = None
+    invite: AnyRoleWord | None = None
+    accept: Literal[True] | None = None
 
     @model_validator(mode="after")
     def _is_one_change(self) -> Attempt:
-        if len([change for change in (self.share_with, self.remove, self.general_access) if change is not None]) != 1:
-            raise ValueError("try one of share_with, remove and general_access")
+        changes = (self.share_with, self.remove, self.general_access, self.invite, self.accept)
+        if len([change for change in changes if change is not None]) != 1:
+            raise ValueError("try one of share_with, remove, general_access, invite and accept")
         if (self.share_with is None) != (self.role is None):
             raise ValueError("share_with and as belong together")
         return self
@@ -237,13 +244,56 @@ class Attempt(_Part):
             return f"{self.by} makes {self.share_with} {self.role}"
         if self.remove is not None:
             return f"{self.by} removes {self.remove}"
+        if self.invite is not None:
+            return f"{self.by} makes an invitation as {self.invite}"
+        if self.accept is not None:
+            return f"{self.by} accepts the invitation"
         return f"{self.by} turns general access to {self.general_access}"
+
+
+class InvitationLine(_Part):
+    """An invitation that *by* made, as a case writes it. *uses* says how many people have accepted it; whoever has a
+    grant whose source is ``invitation-1`` is one of them."""
+
+    by: PersonName
+    role: RoleWord = "viewer"
+    for_session: StrictBool = False
+    expires_at: AwareDatetime = NOW + timedelta(hours=1)
+    max_uses: int | None = None
+    uses: int = 0
+    revoked: StrictBool = False
+
+    @property
+    def fact(self) -> policy.Invitation:
+        """The same for the policy."""
+        return policy.Invitation(
+            id=INVITATION,
+            role=Role.parse(self.role),
+            maker=PEOPLE[self.by].id,
+            expires_at=self.expires_at,
+            for_session=self.for_session,
+            max_uses=self.max_uses,
+            uses=self.uses,
+            is_revoked=self.revoked,
+        )
 
 
 class ChangeCase(Scene):
     """A workspace and who may change what about its access."""
 
+    invitation: InvitationLine | None = None
     attempts: tuple[Attempt, ...] = Field(alias="try", min_length=1)
+
+    @model_validator(mode="after")
+    def _has_what_is_accepted(self) -> ChangeCase:
+        if self.invitation is None and any(attempt.accept for attempt in self.attempts):
+            raise ValueError("there is no invitation to accept")
+        return self
+
+    def _needs_stored_facts(self) -> bool:
+        line = self.invitation
+        has_a_past = line is not None and (line.uses > 0 or line.expires_at <= self.at)
+        return has_a_past or super()._needs_stored_facts()
 
 
 class RoleRow(_Part):

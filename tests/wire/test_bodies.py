@@ -29,6 +29,7 @@ from coterie.wire.bodies import (
     WorkspaceChange,
 )
 from coterie.wire.copying import CopyOrder
+from coterie.wire.invitations import Admission, NewInvitation, Secret
 from coterie.wire.requests import NewRequest, RequestAnswer
 
 INPUTS = [
@@ -39,6 +40,9 @@ INPUTS = [
     (CopyOrder, {"name": "Penguins"}),
     (NewRequest, {}),
     (RequestAnswer, {"role": "viewer"}),
+    (NewInvitation, {}),
+    (Secret, {"secret": "x"}),
+    (Admission, {"role": "viewer"}),
 ]
 
 

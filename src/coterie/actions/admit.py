@@ -100,8 +100,8 @@ async def review_sessions(world: World) -> None:
 
 
 async def _take(world: World, event: StoredEvent) -> None:
-    if event.kind == EventKind.REQUESTED:
-        return  # somebody asked, and has no more access than before
+    if event.kind in (EventKind.REQUESTED, EventKind.INVITED):
+        return  # nobody has more or less access than before
     async with world.store.reading() as tx:
         workspace = await tx.find_by_id(event.workspace_id)
     if workspace is None:

@@ -48,6 +48,7 @@ class Plan:
     grants: tuple[GrantAway, ...]
     moving: tuple[StoredWorkspace, ...]
     own_grants: int
+    invitations: int
     home_runs: bool
 
     def answer(self, *, preview: bool, pseudonym: str | None = None) -> Anonymisation:
@@ -59,6 +60,7 @@ class Plan:
             grants_removed=len(self.grants),
             workspaces_moved=[MovedWorkspace(id=moving.id, name=moving.name) for moving in self.moving],
             own_grants_dropped=self.own_grants,
+            invitations_revoked=self.invitations,
             home_stopped=self.home_runs,
         )
 
@@ -74,7 +76,7 @@ async def plan_anonymisation(world: World, performer: Person, name: str, *, earl
     account = await _account(world, name)
     async with world.store.reading() as tx:
         people = await _whom(tx, performer, name, account, earlier=earlier)
-        return await _plan(tx, performer, name, people, home_runs=_home_runs(account, people))
+        return await _plan(world, tx, performer, name, people, home_runs=_home_runs(account, people))
 
 
 async def anonymise(world: World, actor: Actor, name: str, *, earlier: bool = False) -> Anonymisation:
@@ -135,7 +137,7 @@ async def _whom(
 
 
 async def _plan(
-    tx: Transaction, performer: Person, name: str, people: Sequence[StoredPerson], *, home_runs: bool
+    world: World, tx: Transaction, performer: Person, name: str, people: Sequence[StoredPerson], *, home_runs: bool
 ) -> Plan:
     ids = [person.id for person in people]
     grants = await tx.list_grants_to(ids)
@@ -146,6 +148,7 @@ async def _plan(
         grants=tuple(GrantAway(grant, _called(places[grant.workspace_id])) for grant in grants),
         moving=tuple(await tx.list_created_by(ids)),
         own_grants=len(await tx.list_grants_to([performer.id], workspaces_of=ids)),
+        invitations=await tx.count_invitations_by(ids, world.now()),
         home_runs=home_runs,
     )
 
@@ -181,7 +184,7 @@ async def _carry_out(
     """The one transaction. *has_home* says that they have an account, whose server may start at any time. Raises
     Conflict or NotFound where something came between."""
     if not people:
-        plan = Plan(name, (), (), (), 0, home_runs=home_ran)
+        plan = Plan(name, (), (), (), 0, 0, home_runs=home_ran)
         return plan.answer(preview=False)
     async with world.store.writing() as tx:
         await tx.hold_people(people, actor.id)
@@ -189,14 +192,14 @@ async def _carry_out(
             home = await tx.find_home(person.id)
             if has_home and home is not None and home.session is not None:
                 raise Conflict("The home was started again.")
-        plan = await _plan(tx, actor.person, name, people, home_runs=home_ran)
+        plan = await _plan(world, tx, actor.person, name, people, home_runs=home_ran)
         reached = {person.id: await tx.list_reached_by(person.id) for person in people}
         places = await tx.find_by_ids({id_ for ids in reached.values() for id_ in ids})
         pseudonym = None
         for person in people:
             await tx.move_workspaces(person.id, actor.id)
             pseudonym = new_pseudonym()
-            await tx.forget_person(person.id, pseudonym)
+            await tx.forget_person(person.id, pseudonym, world.now())
         await _record(world, tx, actor, plan, places)
         for person in people:
             for id_ in reached[person.id]:
@@ -224,5 +227,6 @@ async def _record(world: World, tx: Transaction, actor: Actor, plan: Plan, place
             grants_removed=len(plan.grants),
             workspaces_moved=len(plan.moving),
             own_grants_dropped=plan.own_grants,
+            invitations_revoked=plan.invitations,
             home_stopped=plan.home_runs,
         )

@@ -201,6 +201,24 @@ def _deed(entry: AuditEntry, whom: str) -> str:
             return "asked for access"
         case AuditAct.DECLINED:
             return f"declined the request of {whom}"
+        case AuditAct.INVITED:
+            return f"made an invitation as {_role(details.get('role'))}{_until(details.get('expires_at'))}"
+        case AuditAct.INVITATIONS_REVOKED:
+            return "revoked an invitation" if details.get("invitation") else "revoked all invitations"
+        case AuditAct.ACCEPTED:
+            return f"accepted an invitation as {_role(details.get('role'))}"
+        case AuditAct.GUEST_REMOVED:
+            return f"took back what invitations gave {whom}"
+        case AuditAct.GUESTS_REMOVED:
+            return "took back what invitations gave everybody"
+        case AuditAct.BLOCKED:
+            return f"blocked {whom}"
+        case AuditAct.UNBLOCKED:
+            return f"lifted the block of {whom}"
+        case AuditAct.ADMITTED:
+            return f"admitted {whom} as {_role(details.get('role'))}"
+        case AuditAct.HUB_SHARE_REMOVED:
+            return f"removed JupyterHub's share with {whom}"
         case AuditAct.ANONYMISED:
             return f"anonymised {whom}"
         case AuditAct.MOVED:

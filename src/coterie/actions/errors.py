@@ -47,5 +47,19 @@ def _sentence(refusal: Refusal, decision: Decision) -> str:
             return UNAVAILABLE_PRINCIPAL
         case Why.ADMINISTRATORS_ONLY:
             return "Only administrators make a workspace Global or anonymise somebody."
+        case Why.INVITATION_REVOKED:
+            return "This invitation has been revoked. Ask for a new one if you still need it."
+        case Why.INVITATION_EXPIRED:
+            return "This invitation has run out. Ask for a new one."
+        case Why.INVITATION_USED_UP:
+            return "As many people as it was for have accepted this invitation. Ask for a new one."
+        case Why.INVITATION_BLOCKED:
+            return "This invitation is not for you: whoever shares this has blocked you."
+        case Why.INVITATION_IS_OWN:
+            return "This is an invitation of your own. Send it to others; you are in already."
+        case Why.INVITATION_HAS_NO_MAKER:
+            return "Whoever made this invitation may not invite any more. Ask somebody else for a new one."
+        case Why.SERVER_NOT_RUNNING:
+            return "The server does not run now. Ask its owner to start it, and try again."
         case Why.ONESELF:
             return "Nobody can do this to themselves. Ask another administrator."

@@ -47,9 +47,10 @@ async def follow_events(
                 people = await tx.get_people([e.principal.key for e in events if _names_a_user(e) and e.principal])
             for event in events:
                 after = event.revision
-                if event.kind == EventKind.ACCESS:
+                if event.kind in (EventKind.ACCESS, EventKind.ACCEPTED):
                     user = people.get(event.principal.key) if event.principal and _names_a_user(event) else None
-                    yield _event(STREAM_ACCESS, AccessEvent(revision=after, name=_known_name(user)))
+                    accepted = event.kind == EventKind.ACCEPTED
+                    yield _event(STREAM_ACCESS, AccessEvent(revision=after, name=_known_name(user), accepted=accepted))
             if time.monotonic() >= alive_at:
                 if not await is_still_there():
                     return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from coterie import policy
 from coterie.actions import show
 from coterie.actions.errors import Refused, unknown_workspace
+from coterie.actions.homes import ensure_known
 from coterie.actions.sight import see
 from coterie.actions.world import World
 from coterie.policy import Act
@@ -39,7 +40,8 @@ async def list_sections(
 
 
 async def get_workspace(world: World, actor: policy.Person, workspace: str, act: Act = Act.VIEW) -> WorkspaceDetail:
-    """One workspace with the reasons why *actor* has it. Raises Refused where they may not do *act* with it."""
+    """One workspace or home with the reasons why *actor* has it. Raises Refused where they may not do *act* with it."""
+    await ensure_known(world, actor, workspace)
     async with world.store.reading() as tx:
         sight = await see(world, tx, actor, workspace, act)
         item = await tx.get_listed(sight.id, actor, at=world.now())

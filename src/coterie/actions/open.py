@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from urllib.parse import quote, urljoin
 
+from coterie import policy
 from coterie.actions.actor import Actor, record
 from coterie.actions.bell import heard
 from coterie.actions.errors import Refused
-from coterie.actions.sight import see
+from coterie.actions.homes import ensure_known
+from coterie.actions.sight import Sight, insist, see
 from coterie.actions.stop import wait_until_gone
 from coterie.actions.world import World
 from coterie.hubapi import HubServer
@@ -31,10 +33,12 @@ _SENTENCE_MAX = 500
 
 
 async def open_workspace(world: World, actor: Actor, workspace: str) -> Opened:
-    """Start the server unless it runs, and have *actor* let through the Hub. Calling it twice does no harm."""
-    stored = await _want_in(world, actor, workspace)
+    """Start the server unless it runs, and have *actor* let through the Hub. Calling it twice does no harm. Raises
+    Refused where a home does not run that is not *actor*'s own."""
+    sight = await _want_in(world, actor, workspace)
+    stored = sight.stored
     user = await world.hub.find_user(stored.account)
-    if user is None:
+    if user is None and not stored.is_home:
         await world.hub.create_user(stored.account)
     server = None if user is None else user.server
     if server is not None and server.pending == "stop":
@@ -43,6 +47,7 @@ async def open_workspace(world: World, actor: Actor, workspace: str) -> Opened:
     if server is not None and server.ready and await _is_let_in(world, stored, actor.person, within=_LET_IN_WITHIN):
         return _opened(world, workspace, "running", _lab_url(world, server))
     if server is None:
+        insist(policy.may_start(actor.person, sight.facts), sight.decision)
         await world.hub.start_server(stored.account)
         world.on_their_way[stored.account] = "starting"
     return _opened(world, workspace, "starting", None)
@@ -93,11 +98,9 @@ def _why_failed(step: Mapping[str, object]) -> str:
     return str(step.get("message", "")).removeprefix("Spawn failed: ")[:_SENTENCE_MAX]
 
 
-async def _want_in(world: World, actor: Actor, workspace: str) -> StoredWorkspace:
+async def _want_in(world: World, actor: Actor, workspace: str) -> Sight:
     """Note that *actor* waits to be let through; the consumer of the outbox does the rest."""
-    if workspace == f"~{actor.person.name}":
-        async with world.store.writing() as tx:
-            await tx.see_home(actor.id, actor.person.name, world.now())
+    await ensure_known(world, actor.person, workspace)
     async with world.store.writing() as tx:
         sight = await see(world, tx, actor.person, workspace, Act.OPEN)
         await tx.note_visit(sight.id, actor.id, world.now())
@@ -108,7 +111,7 @@ async def _want_in(world: World, actor: Actor, workspace: str) -> StoredWorkspac
                 await record(world, tx, actor.by(Via.LINK) if is_by_link else actor, AuditAct.OPENED, sight.stored)
                 principal = Principal(PrincipalKind.USER, actor.id)
                 await tx.append_event(sight.id, EventKind.OPENED, principal, world.now())
-    return sight.stored
+    return sight
 
 
 async def _is_let_in(world: World, stored: StoredWorkspace, actor: Person, *, within: float) -> bool:

@@ -12,11 +12,13 @@ from coterie.wire.events import EventKind
 
 
 async def report_session(world: World, stored: StoredWorkspace, session: str) -> None:
-    """The gate is up in *session*. Another session on record is over by that, and a copy has its files."""
+    """The gate is up in *session*. Another session on record is over by that, with its guests, and a copy has its
+    files."""
     async with world.store.writing() as tx:
         earlier = await tx.find_by_id(stored.id)
         if not await tx.report_session(stored.id, session):
             return
+        await tx.forget_past_guests(stored.id, session, world.now())
         if earlier is not None and earlier.copied_from is not None:
             await tx.finish_copy(stored.id)
         if earlier is not None and earlier.session is not None:

@@ -39,13 +39,20 @@ class Removal:
 
 
 async def list_grants(
-    world: World, actor: Person, workspace: str, *, after: str | None = None, limit: int = 100, matching: str = ""
+    world: World,
+    actor: Person,
+    workspace: str,
+    *,
+    after: str | None = None,
+    limit: int = 100,
+    matching: str = "",
+    with_guests: bool = True,
 ) -> Page[Grant]:
-    """Who has access by name, right or group, the Creator first; those whose name has *matching* in it.
+    """Who has access by name, right or group, or as a guest, the Creator first; those whose name has *matching* in it.
 
     Raises Refused for a cursor that no list gave.
     """
-    place = _place(after)
+    place = read_place(after)
     async with world.store.reading() as tx:
         sight = await see(world, tx, actor, workspace, Act.MANAGE_ACCESS)
         first: list[Grant] = []
@@ -53,7 +60,8 @@ async def list_grants(
             creator = (await tx.get_people([sight.facts.creator]))[sight.facts.creator]
             first = [show.creator(sight.stored, creator)] if matching.lower() in creator.name.lower() else []
         room = limit - len(first)
-        stored = await tx.list_grants(sight.id, after=place, limit=room + 1, matching=matching)
+        of_guests = None if with_guests else False
+        stored = await tx.list_grants(sight.id, after=place, limit=room + 1, matching=matching, of_guests=of_guests)
         people = await _people(tx, stored)
     following = None
     if len(stored) > room:
@@ -134,7 +142,7 @@ async def remove_grants(
             await tx.append_event(sight.id, EventKind.ACCESS, principal, world.now())
     could_run = any(policy.may_run(grant.role) for grant in naming if grant.principal in principals)
     runs = sight.stored.session is not None
-    return Removal(await _remaining(world, sight, name) if kind == "user" else [], could_run and runs)
+    return Removal(await what_remains(world, sight, name) if kind == "user" else [], could_run and runs)
 
 
 async def remove_and_restart(
@@ -180,7 +188,8 @@ async def _naming(tx: Transaction, sight: Sight, kind: PrincipalKind, name: str)
     return naming
 
 
-async def _remaining(world: World, sight: Sight, name: str) -> list[Reason]:
+async def what_remains(world: World, sight: Sight, name: str) -> list[Reason]:
+    """What lets whoever is called *name* in now."""
     person = await world.people.find(name)
     if person is None:
         return []
@@ -204,7 +213,9 @@ def _is_over(world: World, grant: StoredGrant) -> bool:
     return grant.expires_at is not None and grant.expires_at <= world.now()
 
 
-def _place(cursor: str | None) -> GrantPlace | None:
+def read_place(cursor: str | None) -> GrantPlace | None:
+    """The place in a list of grants that *cursor* is of; None for its beginning. Raises Refused for a cursor that no
+    list gave."""
     if cursor in (None, _AFTER_CREATOR):
         return None
     try:

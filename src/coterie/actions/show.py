@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from coterie import policy
 from coterie.actions.reach import Reach
 from coterie.actions.world import World
-from coterie.store import ListedWorkspace, StoredGrant, StoredPerson, StoredWorkspace
-from coterie.wire import bodies
+from coterie.store import ListedWorkspace, StoredGrant, StoredInvitation, StoredPerson, StoredWorkspace
+from coterie.wire import bodies, invitations
 
 
 def reasons(decision: policy.Decision) -> list[bodies.Reason]:
@@ -62,7 +62,7 @@ def workspace(
     return bodies.WorkspaceDetail.model_validate(
         {
             "id": stored.public_id,
-            "name": stored.name,
+            "name": stored.title,
             "role": decision.role.word,
             "general_access": stored.general_access.value,
             "creator": creator,
@@ -115,6 +115,36 @@ def creator(stored: StoredWorkspace, person: StoredPerson) -> bodies.Grant:
             "role": policy.Role.CREATOR.word,
             "since": stored.created_at,
             "source": policy.DIRECT,
+        }
+    )
+
+
+def invitation(stored: StoredInvitation, maker: str) -> invitations.Invitation:
+    """An invitation without its secret; *maker* is the name of who made it."""
+    return invitations.Invitation.model_validate(
+        {
+            "id": stored.id,
+            "role": stored.role.word,
+            "lifetime": "session" if stored.for_session else "lasting",
+            "by": maker,
+            "created_at": stored.created_at,
+            "expires_at": stored.expires_at,
+            "max_uses": stored.max_uses,
+            "uses": stored.uses,
+        }
+    )
+
+
+def guest(stored: StoredGrant, people: Mapping[str, StoredPerson]) -> invitations.Guest:
+    """A guest's grant with the names of *people* in place of their ids."""
+    return invitations.Guest.model_validate(
+        {
+            "name": principal_name(stored.principal, people),
+            "role": stored.role.word,
+            "accepted_at": stored.created_at,
+            "invitation": stored.source,
+            "lifetime": "lasting" if stored.session is None else "session",
+            "by": people[stored.created_by].name,
         }
     )
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from coterie.actions.bell import Bell
+from coterie.actions.guesses import Guesses
 from coterie.actions.people import People
 from coterie.hubapi import Directory, Hub
 from coterie.store import Store
@@ -23,8 +24,8 @@ class World:
     servers, by account, that the Hub is starting or stopping. *outbox_bell* rings after a commit that
     wrote an event, *entry_bell* after somebody was let through the Hub or kept out.
     *followers* counts, by person id, the starts that somebody follows, *watchers* the share windows that stay up to
-    date. *asking* are the requests for access that are being written down after they were answered. *closing* is set
-    when the process is about to end and streams should.
+    date. *guesses* keeps people from guessing secrets. *asking* are the requests for access that are being written down
+    after they were answered. *closing* is set when the process is about to end and streams should.
     """
 
     store: Store
@@ -39,5 +40,6 @@ class World:
     on_their_way: dict[str, ServerState] = field(default_factory=dict)
     followers: Counter[str] = field(default_factory=Counter)
     watchers: Counter[str] = field(default_factory=Counter)
+    guesses: Guesses = field(default_factory=Guesses)
     asking: set[asyncio.Task[None]] = field(default_factory=set)
     closing: asyncio.Event = field(default_factory=asyncio.Event)

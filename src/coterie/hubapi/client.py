@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
 import httpx
@@ -124,10 +124,19 @@ class Hub:
         """Make sure *user* does not get to *owner*'s default server by a share. Scope: ``shares``."""
         await self._send("PATCH", f"/shares/{_part(owner)}/", json={"user": user}, accept={200, 404})
 
+    async def withdraw_from_group(self, owner: str, group: str) -> None:
+        """Make sure nobody gets to *owner*'s default server by a share with *group*. Scope: ``shares``."""
+        await self._send("PATCH", f"/shares/{_part(owner)}/", json={"group": group}, accept={200, 404})
+
+    async def list_shares(self, owner: str) -> list[tuple[Literal["user", "group"], str]]:
+        """With whom *owner*'s default server is shared, each with a kind and a name. Scope: ``read:shares``."""
+        shares = [_read(_Share, item) async for item in self._pages(f"/shares/{_part(owner)}/", {}, accept={200, 404})]
+        found: list[tuple[Literal["user", "group"], str]] = [("user", s.user.name) for s in shares if s.user]
+        return found + [("group", share.group.name) for share in shares if share.group]
+
     async def list_shared_with(self, owner: str) -> list[str]:
         """The users who get to *owner*'s default server by a share of their own. Scope: ``read:shares``."""
-        shares = [_read(_Share, item) async for item in self._pages(f"/shares/{_part(owner)}/", {}, accept={200, 404})]
-        return [share.user.name for share in shares if share.user is not None]
+        return [name for kind, name in await self.list_shares(owner) if kind == "user"]
 
     async def withdraw_all(self, owner: str) -> None:
         """Make sure nobody gets to *owner*'s default server by a share. Scope: ``shares``."""
@@ -182,6 +191,7 @@ class _SharedWith(BaseModel):
 
 class _Share(BaseModel):
     user: _SharedWith | None = None
+    group: _SharedWith | None = None
 
 
 class _Place(BaseModel):

@@ -12,7 +12,6 @@ from coterie.policy.acts import (
     may_administer,
     may_anonymise,
     may_grant,
-    may_invite,
     may_name,
     may_remove,
     may_request,
@@ -20,10 +19,22 @@ from coterie.policy.acts import (
     may_set_general_access,
 )
 from coterie.policy.decision import Allow, Decision, Deny, Reason, Through, as_told_to_strangers, decide
-from coterie.policy.facts import DIRECT, GeneralAccess, Grant, Person, Principal, PrincipalKind, Workspace
+from coterie.policy.facts import (
+    ADMITTED,
+    DIRECT,
+    GeneralAccess,
+    Grant,
+    Invitation,
+    Person,
+    Principal,
+    PrincipalKind,
+    Workspace,
+)
+from coterie.policy.invitations import may_accept, may_invite, may_start, usual_role
 from coterie.policy.roles import GRANTABLE, INVITABLE, Role
 
 __all__ = [
+    "ADMITTED",
     "DIRECT",
     "GRANTABLE",
     "HOME_NEEDS",
@@ -35,6 +46,7 @@ __all__ = [
     "Deny",
     "GeneralAccess",
     "Grant",
+    "Invitation",
     "Permit",
     "Person",
     "Principal",
@@ -49,6 +61,7 @@ __all__ = [
     "as_told_to_strangers",
     "decide",
     "may",
+    "may_accept",
     "may_administer",
     "may_anonymise",
     "may_grant",
@@ -58,4 +71,6 @@ __all__ = [
     "may_request",
     "may_run",
     "may_set_general_access",
+    "may_start",
+    "usual_role",
 ]

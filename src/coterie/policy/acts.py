@@ -8,7 +8,7 @@ from typing import Literal
 
 from coterie.policy.decision import Decision
 from coterie.policy.facts import GeneralAccess, Person, Principal, PrincipalKind, Workspace
-from coterie.policy.roles import GRANTABLE, INVITABLE, Role
+from coterie.policy.roles import GRANTABLE, Role
 
 
 class Act(StrEnum):
@@ -57,6 +57,13 @@ class Why(StrEnum):
     PRINCIPAL_NOT_AVAILABLE = "principal-not-available"
     ADMINISTRATORS_ONLY = "administrators-only"
     ONESELF = "oneself"
+    INVITATION_REVOKED = "invitation-revoked"
+    INVITATION_EXPIRED = "invitation-expired"
+    INVITATION_USED_UP = "invitation-used-up"
+    INVITATION_BLOCKED = "invitation-blocked"
+    INVITATION_IS_OWN = "invitation-is-own"
+    INVITATION_HAS_NO_MAKER = "invitation-has-no-maker"
+    SERVER_NOT_RUNNING = "server-not-running"
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,15 +144,6 @@ def may_remove(decision: Decision, workspace: Workspace, principal: Principal) -
     """Whether somebody with *decision* may remove what names *principal*. Removing needs no nearness: who left the
     remover's groups can still be removed."""
     return _may_touch(decision, workspace, principal)
-
-
-def may_invite(decision: Decision, *, role: Role, is_home: bool = False) -> Verdict:
-    """Whether somebody with *decision* may make an invitation with *role*. Ask it again with the maker's decision of
-    that moment when one is used: an invitation works only while its maker could still make it."""
-    allowed = may(decision, Act.MANAGE_ACCESS, is_home=is_home)
-    if allowed and role not in INVITABLE:
-        return Refusal(Why.ROLE_NOT_GRANTABLE)
-    return allowed
 
 
 def may_administer(actor: Person) -> Verdict:

@@ -12,7 +12,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
-from coterie.policy.facts import DIRECT, GeneralAccess, Grant, Person, PrincipalKind, Workspace
+from coterie.policy.facts import ADMITTED, DIRECT, GeneralAccess, Grant, Person, PrincipalKind, Workspace
 from coterie.policy.roles import Role
 
 
@@ -50,6 +50,8 @@ class Reason:
                 return "Creator of the workspace"
             case Through.ADMINISTRATOR:
                 return f"{self.role.title} as an administrator"
+            case Through.USER if self.source == ADMITTED:
+                return f"{self.role.title} as admitted by the owner"
             case Through.USER if self.source != DIRECT:
                 return f"{self.role.title} by an invitation"
             case Through.USER:

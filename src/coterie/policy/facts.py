@@ -60,8 +60,12 @@ class Person:
                 return principal.key in self.groups
 
 
-#: The source of a grant that somebody made by naming the principal; every other source is an invitation's id.
+#: The source of a grant that somebody made by naming the principal.
 DIRECT = "direct"
+
+#: The source of the grant of somebody whom a home's owner let in after they had got a share at the Hub by themselves.
+#: Every source that is neither of these is an invitation's id.
+ADMITTED = "admitted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +87,34 @@ class Grant:
 
     @property
     def is_a_guests(self) -> bool:
-        """Whether it names a person, came from an invitation and is for one session. Nothing else counts in a home."""
+        """Whether it names a person, was not made by naming them, and is for one session. Nothing else counts in a
+        home."""
         is_for_a_person = self.principal.kind is PrincipalKind.USER
         return is_for_a_person and self.source != DIRECT and self.session is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """What is stored about an invitation, as far as its use depends on it. *maker* is a person's id; with *for_session*
+    the grant it gives is for the running session alone; *max_uses* None lets any number of people accept it."""
+
+    id: str
+    role: Role
+    maker: str
+    expires_at: datetime
+    for_session: bool
+    max_uses: int | None = None
+    uses: int = 0
+    is_revoked: bool = False
+
+    def works(self, *, at: datetime) -> bool:
+        """Whether it has neither been revoked nor run out at the instant *at*. It may be used up all the same."""
+        return not self.is_revoked and at < self.expires_at
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether as many people have accepted it as may."""
+        return self.max_uses is not None and self.uses >= self.max_uses
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ from coterie.store.errors import Malformed
 NAME_MAX = 255
 #: How long the note of somebody who asks for access may be, in characters.
 NOTE_MAX = 500
+#: How long a SHA-256 digest is in hexadecimal.
+DIGEST_LENGTH = 64
 #: How long a name can become by folding: no character becomes more than three.
 FOLDED_MAX = 3 * NAME_MAX
 

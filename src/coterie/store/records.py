@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Final
 
-from coterie.policy import GeneralAccess, Grant, Principal, PrincipalKind, Role, Workspace
+from coterie.policy import GeneralAccess, Grant, Invitation, Principal, PrincipalKind, Role, Workspace
 from coterie.store.errors import Malformed
 from coterie.store.ids import is_id
 
@@ -58,6 +58,11 @@ class StoredWorkspace:
     session: str | None
     copied_from: str | None = None
     copies_outputs: bool | None = None
+
+    @property
+    def title(self) -> str:
+        """What people call it."""
+        return f"Home of {self.account}" if self.is_home else self.name
 
     @property
     def public_id(self) -> str:
@@ -127,6 +132,36 @@ class GrantPlace:
         except (binascii.Error, ValueError, TypeError, OverflowError):
             raise Malformed("This is not a cursor of a list.") from None
         return place
+
+
+@dataclass(frozen=True, slots=True)
+class StoredInvitation:
+    """An invitation. *created_by* is the id of who made it."""
+
+    id: str
+    workspace_id: str
+    role: Role
+    for_session: bool
+    max_uses: int | None
+    uses: int
+    expires_at: datetime
+    revoked_at: datetime | None
+    created_at: datetime
+    created_by: str
+
+    @property
+    def fact(self) -> Invitation:
+        """The invitation as may_accept() weighs it."""
+        return Invitation(
+            id=self.id,
+            role=self.role,
+            maker=self.created_by,
+            expires_at=self.expires_at,
+            for_session=self.for_session,
+            max_uses=self.max_uses,
+            uses=self.uses,
+            is_revoked=self.revoked_at is not None,
+        )
 
 
 class EntryState(StrEnum):

@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 
 from coterie.policy import GeneralAccess, PrincipalKind, Role
-from coterie.store.columns import FOLDED_MAX, NOTE_MAX, Exact, Instant, word_of
+from coterie.store.columns import DIGEST_LENGTH, FOLDED_MAX, NOTE_MAX, Exact, Instant, word_of
 from coterie.store.ids import LENGTH
 from coterie.store.records import EntryState
 
@@ -113,6 +113,26 @@ requests = Table(
     _person("person_id", primary_key=True),
     Column("note", Exact(NOTE_MAX), nullable=False),
     Column("at", Instant(), nullable=False),
+)
+
+invitations = Table(
+    "invitations",
+    metadata,
+    Column("id", Exact(LENGTH), primary_key=True),
+    Column("workspace_id", Exact(LENGTH), ForeignKey("workspaces.id", ondelete="CASCADE"), nullable=False),
+    # SHA-256 of the secret in hexadecimal. With 256 random bits in the secret there is nothing to salt or to stretch.
+    Column("digest", Exact(DIGEST_LENGTH), nullable=False),
+    Column("role", word_of(Role, "role"), nullable=False),
+    Column("for_session", Boolean(), nullable=False),
+    Column("max_uses", Integer()),
+    Column("uses", Integer(), nullable=False),
+    Column("expires_at", Instant(), nullable=False),
+    Column("revoked_at", Instant()),
+    Column("created_at", Instant(), nullable=False),
+    _person("created_by"),
+    UniqueConstraint("digest"),
+    Index("ix_invitations_workspace_id", "workspace_id"),
+    Index("ix_invitations_created_by", "created_by"),
 )
 
 entries = Table(

@@ -24,4 +24,5 @@ class Anonymisation(BaseModel):
     grants_removed: int = Field(description="How many grants named the person.")
     workspaces_moved: list[MovedWorkspace] = Field(description="What the person had created; yours now.")
     own_grants_dropped: int = Field(description="How many grants named you in what moved; you are the Creator instead.")
+    invitations_revoked: int = Field(description="How many invitations the person had made that still worked.")
     home_stopped: bool = Field(description="Whether the person's own server ran, and was stopped.")

@@ -273,6 +273,7 @@ class AccessEvent(BaseModel):
 
     revision: int
     name: str | None = None
+    accepted: bool = Field(default=False, description="Because that person has just accepted an invitation.")
 
 
 class VersionAuthor(BaseModel):

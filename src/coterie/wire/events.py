@@ -10,6 +10,10 @@ class EventKind(StrEnum):
 
     ACCESS = "access"
     """Grants or general access changed for the principal, or for everybody."""
+    ACCEPTED = "accepted"
+    """The principal accepted an invitation, and has more access than before."""
+    INVITED = "invited"
+    """Invitations were made or revoked. Nobody's access changed: only who manages it need look."""
     REQUESTED = "requested"
     """The principal asked for access, or was declined. Nobody's access changed: only who manages it need look."""
     OPENED = "opened"

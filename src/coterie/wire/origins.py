@@ -10,3 +10,12 @@ def keeps_secure_cookies(url: str) -> bool:
     and for names below localhost (W3C Secure Contexts, section 3.1)."""
     parts = urlsplit(url)
     return parts.scheme == "https" or (parts.hostname or "").endswith(".localhost")
+
+
+def origin_of(url: str) -> str:
+    """The origin of *url* as browsers write it into ``Origin`` (RFC 6454, section 6.2)."""
+    parts = urlsplit(url)
+    usual = {"http": 80, "https": 443}.get(parts.scheme)
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{host}" if parts.port in (None, usual) else f"{parts.scheme}://{host}:{parts.port}"

@@ -7,7 +7,9 @@ from coterie.service.api import (
     audit,
     copying,
     grants,
+    guests,
     health,
+    invitations,
     me,
     principals,
     requests,
@@ -17,7 +19,21 @@ from coterie.service.api import (
 )
 
 router = APIRouter(prefix="/api/v1")
-for part in (me, workspaces, copying, grants, requests, access, principals, users, audit, servers, health):
+for part in (
+    me,
+    workspaces,
+    copying,
+    grants,
+    invitations,
+    guests,
+    requests,
+    access,
+    principals,
+    users,
+    audit,
+    servers,
+    health,
+):
     router.include_router(part.router)
 
 __all__ = ["router"]

@@ -33,11 +33,10 @@ Session = Annotated[str, Query(pattern=re.compile(r"^[A-Za-z0-9_-]{8,64}$"), des
 async def read_facts(world: InWorld, account: CallingServer) -> ServerFacts:
     """Which workspace or home this server runs, and of a copy that has not begun yet, whose files it starts with."""
     stored = await _workspace(world, account)
-    name = f"~{stored.account}" if stored.is_home else stored.id
     return ServerFacts(
-        workspace=name,
-        name=stored.name,
-        page_url=f"{world.service_url}w/{name}",
+        workspace=stored.public_id,
+        name=stored.title,
+        page_url=f"{world.service_url}w/{stored.public_id}",
         is_copy=stored.copied_from is not None,
         source=await find_source(world, stored),
     )

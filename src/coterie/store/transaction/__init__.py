@@ -14,6 +14,8 @@ from coterie.store.transaction.audit import Audit
 from coterie.store.transaction.entries import Entries
 from coterie.store.transaction.favourites import Favourites
 from coterie.store.transaction.grants import Grants
+from coterie.store.transaction.guests import Guests
+from coterie.store.transaction.invitations import Invitations
 from coterie.store.transaction.listing import Listing
 from coterie.store.transaction.outbox import Outbox
 from coterie.store.transaction.persons import Persons
@@ -29,6 +31,8 @@ class Transaction(
     Workspaces,
     Listing,
     Grants,
+    Invitations,
+    Guests,
     Favourites,
     Visits,
     Requests,

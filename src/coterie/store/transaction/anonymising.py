@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from datetime import datetime
 
 from sqlalchemy import ColumnElement, and_, delete, or_, select, union, union_all, update
 
@@ -10,7 +11,18 @@ from coterie.policy import PrincipalKind
 from coterie.store.columns import is_storable
 from coterie.store.errors import Conflict
 from coterie.store.records import NO_SOURCE, NO_TIME, StoredGrant, StoredPerson, StoredWorkspace
-from coterie.store.tables import audit, blocks, entries, favourites, grants, persons, requests, visits, workspaces
+from coterie.store.tables import (
+    audit,
+    blocks,
+    entries,
+    favourites,
+    grants,
+    invitations,
+    persons,
+    requests,
+    visits,
+    workspaces,
+)
 from coterie.store.transaction.grants import grant_of
 from coterie.store.transaction.persons import person_of
 from coterie.store.transaction.statements import Statements
@@ -49,7 +61,8 @@ class Anonymising(Statements):
 
     async def list_reached_by(self, person_id: str) -> list[str]:
         """The ids, in order, of the workspaces and homes whose people may notice that this person goes: those that they
-        created, where a grant names them, and which they opened. Their own home is not among them."""
+        created, where a grant names them, to which they invited, and which they opened. Their own home is not among
+        them."""
         home = and_(workspaces.c.is_home, workspaces.c.creator_id == person_id)
         return sorted(await self._around([person_id]) - set(await self._ids(home)))
 
@@ -58,6 +71,7 @@ class Anonymising(Statements):
         found = union_all(
             select(workspaces.c.id.label("id")).where(workspaces.c.creator_id == person_id),
             select(grants.c.workspace_id).where(or_(_to([person_id]), grants.c.created_by == person_id)),
+            select(invitations.c.workspace_id).where(invitations.c.created_by == person_id),
             select(audit.c.actor_id).where(or_(audit.c.actor_id == person_id, audit.c.subject_key == person_id)),
             *(select(table.c.workspace_id).where(table.c.person_id == person_id) for table in _OF_A_PERSON),
         ).subquery()
@@ -91,6 +105,7 @@ class Anonymising(Statements):
         reached = union(
             select(workspaces.c.id.label("id")).where(workspaces.c.creator_id.in_(person_ids)),
             select(grants.c.workspace_id).where(_to(person_ids)),
+            select(invitations.c.workspace_id).where(invitations.c.created_by.in_(person_ids)),
             *(select(table.c.workspace_id).where(table.c.person_id.in_(person_ids)) for table in (requests, entries)),
         ).subquery()
         return {row.id for row in await self._rows(select(reached.c.id))}
@@ -119,14 +134,17 @@ class Anonymising(Statements):
         await self._change(update(workspaces).where(*waiting).values(copied_from=NO_SOURCE))
         return removed
 
-    async def forget_person(self, person_id: str, pseudonym: str) -> None:
+    async def forget_person(self, person_id: str, pseudonym: str, at: datetime) -> None:
         """Remove all that is about this person (grants that name them, marks, requests, entries, blocks, their home,
-        the addresses they came from) and have them known as *pseudonym* from now on. What they gave to others, and
-        what is recorded of them, stays. Move what they created first, and call hold_people() before that."""
+        the addresses they came from), revoke their invitations at *at*, and have them known as *pseudonym* from now on.
+        What they gave to others, and what is recorded of them, stays. Move what they created first, and call
+        hold_people() before that."""
         await self._change(delete(grants).where(_to([person_id])))
         for table in _OF_A_PERSON:
             await self._change(delete(table).where(table.c.person_id == person_id))
         await self._change(delete(workspaces).where(workspaces.c.is_home, workspaces.c.creator_id == person_id))
+        theirs = (invitations.c.created_by == person_id, invitations.c.revoked_at.is_(None))
+        await self._change(update(invitations).where(*theirs).values(revoked_at=at))
         await self._change(update(audit).where(audit.c.actor_id == person_id).values(address=None))
         await self._change(update(persons).where(persons.c.id == person_id).values(name=pseudonym, hub_created=NO_TIME))
 

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from coterie.policy import DIRECT, Person, Principal, PrincipalKind, Role
 from coterie.store.columns import Exact, Instant, in_utc, is_storable
 from coterie.store.records import GrantPlace, StoredGrant
-from coterie.store.tables import blocks, grants, persons
+from coterie.store.tables import blocks, grants, persons, workspaces
 from coterie.store.transaction.statements import Statements
 
 #: The order of the list of a workspace's grants.
@@ -37,14 +37,27 @@ class Grants(Statements):
     """What a transaction can do with grants."""
 
     async def list_grants(
-        self, workspace_id: str, *, after: GrantPlace | None = None, limit: int | None = None, matching: str = ""
+        self,
+        workspace_id: str,
+        *,
+        after: GrantPlace | None = None,
+        limit: int | None = None,
+        matching: str = "",
+        of_guests: bool | None = None,
     ) -> list[StoredGrant]:
-        """The grants of this workspace, the oldest first; none for a workspace that does not exist.
+        """The grants of this workspace, the oldest first, but for those of sessions that are over; none for a workspace
+        that does not exist.
 
         At most *limit* of those behind the place *after*, whose principal's name has *matching* in it, without regard
-        to the case of ASCII letters.
+        to the case of ASCII letters. With *of_guests* those of guests alone, or (False) all others.
         """
-        query = select(grants).where(grants.c.workspace_id == workspace_id).order_by(*_ORDER).limit(limit)
+        running = select(workspaces.c.session).where(workspaces.c.id == workspace_id).scalar_subquery()
+        query = select(grants).where(
+            grants.c.workspace_id == workspace_id, or_(grants.c.session.is_(None), grants.c.session == running)
+        )
+        query = query.order_by(*_ORDER).limit(limit)
+        if of_guests is not None:
+            query = query.where(grants.c.source != DIRECT if of_guests else grants.c.source == DIRECT)
         if after is not None:
             place = (literal(after.created_at, Instant()), literal(after.kind, String()))
             key = (literal(after.principal_key, Exact()), literal(after.source, Exact()))

@@ -35,11 +35,11 @@ class Listing(Statements):
     ) -> list[ListedWorkspace]:
         """The workspaces that belong in the sidebar of *person* at the instant *at*, the newest first.
 
-        Those the person created, those with a grant that counts and reaches the person, and the Global ones; neither
-        homes nor what only a link or the office of an administrator opens. With *q* those alone whose name has it
-        somewhere, whatever the case; with *section* those of that section alone. *after* is the ``cursor`` of an
-        earlier item, None for the beginning; ask for one more than is needed to know whether the list goes on. Raises
-        Malformed for another text.
+        Those the person created, those with a grant that counts and reaches the person, homes among them, and the
+        Global ones; neither the person's own home nor what only a link or the office of an administrator opens. With
+        *q* those alone whose name has it somewhere, whatever the case; with *section* those of that section alone.
+        *after* is the ``cursor`` of an earlier item, None for the beginning; ask for one more than is needed to know
+        whether the list goes on. Raises Malformed for another text.
         """
         behind = [] if after is None else [_behind(Cursor.parse(after))]
         if not is_storable(q):
@@ -48,7 +48,7 @@ class Listing(Statements):
         query = (
             _listed(person)
             # By id, so that each way to the person uses its own index instead of walking all workspaces.
-            .where(workspaces.c.id.in_(select(reaching.c.id)), ~workspaces.c.is_home, *behind)
+            .where(workspaces.c.id.in_(select(reaching.c.id)), not_(_is_own_home(person)), *behind)
             .order_by(workspaces.c.created_at.desc(), workspaces.c.id)
             .limit(limit)
         )
@@ -128,6 +128,10 @@ def _listed(person: Person) -> Select[Any]:
 
 def _created(person: Person) -> Select[tuple[str]]:
     return select(workspaces.c.id).where(workspaces.c.creator_id == person.id)
+
+
+def _is_own_home(person: Person) -> ColumnElement[bool]:
+    return and_(workspaces.c.is_home, workspaces.c.creator_id == person.id)
 
 
 def _everybodys() -> Select[tuple[str]]:
