@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
-from coterie.hubapi import Hub, HubGroup, HubServer, HubUser, TokenOwner
+from coterie.hubapi import Hub, HubGroup, HubServer, HubUnavailable, HubUser, TokenOwner
 
 CREATED = datetime(2025, 1, 1, tzinfo=UTC)
 GROUPS = {"astro": ["alice", "bob", "carol"], "/astro/dust": ["bob"], "bio": ["dave"], "bob": ["carol"]}
@@ -30,6 +30,9 @@ class HubOfOurs(Hub):
         self.may_start.set()
         self.start_fails = False
         self.shared: list[tuple[str, str]] = []
+        self.shared_with_groups: list[tuple[str, str]] = []
+        #: Whether the Hub answers when it is asked for shares and servers.
+        self.answers = True
 
     async def token_owner(self, token: str) -> TokenOwner | None:
         if token not in self._names:
@@ -86,8 +89,19 @@ class HubOfOurs(Hub):
     async def withdraw(self, owner: str, user: str) -> None:
         self.shared = [pair for pair in self.shared if pair != (owner, user)]
 
-    async def list_shared_with(self, owner: str) -> list[str]:
-        return [user for account, user in self.shared if account == owner]
+    async def withdraw_from_group(self, owner: str, group: str) -> None:
+        self.shared_with_groups = [pair for pair in self.shared_with_groups if pair != (owner, group)]
+
+    async def list_shares(self, owner: str) -> list[tuple[Literal["user", "group"], str]]:
+        if not self.answers:
+            raise HubUnavailable("The Hub does not answer.")
+        users: list[tuple[Literal["user", "group"], str]] = [("user", to) for of, to in self.shared if of == owner]
+        return users + [("group", to) for of, to in self.shared_with_groups if of == owner]
 
     async def withdraw_all(self, owner: str) -> None:
         self.shared = [pair for pair in self.shared if pair[0] != owner]
+        self.shared_with_groups = [pair for pair in self.shared_with_groups if pair[0] != owner]
+
+    async def run_home(self, name: str, url: str | None = None) -> None:
+        """Have the home of *name* run at *url*."""
+        self._servers[name] = HubServer(ready=True, url=f"/user/{name}/", full_url=url)

@@ -10,11 +10,12 @@ from coterie.actions.anonymise import GrantAway, Plan
 from coterie.actions.lookup import FoundPerson
 from coterie.actions.seen import HasAccessAlready
 from coterie.actions.share import Removal
-from coterie.policy import GeneralAccess, Person, Principal, PrincipalKind, Role
+from coterie.policy import ADMITTED, GeneralAccess, Person, Principal, PrincipalKind, Role
 from coterie.service.pages.addresses import Addresses
 from coterie.service.pages.audit import Asked
+from coterie.service.pages.reaching import Reach
 from coterie.store import StoredGrant, StoredPerson, StoredWorkspace
-from coterie.wire import bodies
+from coterie.wire import bodies, invitations
 from coterie.wire.audit import AuditAct, AuditRecord, AuditSubject, AuditWorkspace, Via
 from coterie.wire.problems import Problem, ProblemCode
 from coterie.wire.requests import AccessRequest
@@ -162,11 +163,94 @@ def plan(name: str) -> Plan:
     moving = StoredWorkspace(
         "abcdefgh23456777", False, name, "ws-abcdefgh23456777", name, GeneralAccess.LINK, None, THEN, None
     )
-    return Plan(name, (StoredPerson(name, name, THEN),), (GrantAway(grant, name),), (moving,), 1, home_runs=True)
+    return Plan(name, (StoredPerson(name, name, THEN),), (GrantAway(grant, name),), (moving,), 1, 3, home_runs=True)
+
+
+def links(name: str) -> list[invitations.Invitation]:
+    """One that two of five have used and that gives access for a session, one that anybody may use."""
+    first = invitations.Invitation(
+        id="aaaaaaaaaaaaaaaa",
+        role="viewer",
+        lifetime="session",
+        by=name,
+        created_at=THEN,
+        expires_at=LATER,
+        max_uses=5,
+        uses=2,
+    )
+    more = {"id": "bbbbbbbbbbbbbbbb", "role": "editor", "lifetime": "lasting", "max_uses": None, "uses": 0}
+    return [first, first.model_copy(update=more)]
+
+
+def made(name: str) -> invitations.MadeInvitation:
+    """A link that was just made."""
+    url = f"{ADDRESSES.service_url}invite/#{name}"
+    return invitations.MadeInvitation(**links(name)[0].model_dump(), url=url)
+
+
+def invited(name: str) -> dict[str, Any]:
+    """Links, somebody who came by one of them, by one that works no longer and by none, and somebody who is blocked."""
+    sources = ("aaaaaaaaaaaaaaaa", "cccccccccccccccc", ADMITTED)
+    guests = [
+        invitations.Guest(
+            name=f"{name}{number}", role="editor", accepted_at=THEN, invitation=source, lifetime="session", by=name
+        )
+        for number, source in enumerate(sources)
+    ]
+    return {
+        "links": links(name),
+        "working": {link.id: link for link in links(name)},
+        "guests": guests,
+        "more_guests": "a cursor & more",
+        "blocked": [invitations.Blocked(name=name)],
+    }
+
+
+def hub_shares(name: str) -> list[invitations.HubShare]:
+    """One with a user, one with a group."""
+    return [invitations.HubShare(kind="user", name=name), invitations.HubShare(kind="group", name=name)]
+
+
+def offer(name: str, role: bodies.RoleWord) -> invitations.InvitationPreview:
+    """What an invitation to a home offers."""
+    return invitations.InvitationPreview(
+        workspace=f"~{name}",
+        name=f"Home of {name}",
+        by=name,
+        role=role,
+        lifetime="session",
+        expires_at=LATER,
+        has_role="viewer",
+    )
+
+
+def homes(name: str, role: bodies.RoleWord) -> dict[str, dict[str, Any]]:
+    """What templates are rendered with that look otherwise for a home, by the template's name."""
+    home = workspace(f"Home of {name}", role, id=f"~{name}", creator=name)
+    reach = Reach("running", f"http://{name}.example/user/{name}/")
+    window = invited(name) | {
+        "workspace": home,
+        "requests": [],
+        "grants": grants(name)[:1],
+        "next": None,
+        "matching": "",
+    }
+    return {
+        "sharing/window.html": window | {"reach": reach},
+        "sharing/state.html": window,
+        "sharing/own_access.html": {"workspace": home},
+        "entrance/page.html": {"workspace": home, "opened": None},
+        "entrance/no_access.html": {"workspace_id": f"~{name}"},
+        "listing/row.html": {"workspace": home},
+        "inviting/section.html": window,
+        "inviting/revoked.html": window
+        | {"name": name, "is_blocked": True, "removal": Removal([], left_running=True, stopping=False)},
+    }
 
 
 def templates(name: str, role: bodies.RoleWord) -> dict[str, dict[str, Any]]:
-    """Everything that each template is rendered with, by the template's name."""
+    """Everything that each template is rendered with, by the template's name; those that look otherwise for a home a
+    second time, by the name and "of a home"."""
     one = workspace(name, role)
     states: tuple[bodies.ServerState, ...] = ("stopped", "starting", "running", "stopping")
     page = bodies.Page[bodies.Workspace](
@@ -188,8 +272,12 @@ def templates(name: str, role: bodies.RoleWord) -> dict[str, dict[str, Any]]:
         "more": ADDRESSES.path("audit", actor=name),
         "export": ADDRESSES.path("api", "v1", "audit", actor=name),
     }
+    home = workspace(f"Home of {name}", role, id=f"~{name}", creator=name)
+    changed = invited(name) | {"workspace": one, "name": name}
+    shared = {"workspace": home, "hub_shares": hub_shares(name)}
     listed = {"workspace": one, "grants": grants(name), "next": "a cursor & more", "matching": name}
-    window = listed | {"requests": access_requests(name)}
+    window = listed | {"requests": access_requests(name)} | invited(name)
+    of_home = window | {"workspace": home, "reach": Reach("running", f"http://{name}.example/user/{name}/")}
     reasons = [
         bodies.Reason(role="viewer", through="group", name=name, sentence=f"Viewer through the group {name}"),
         bodies.Reason(role="viewer", through="link", sentence="Viewer because anyone with the link may view"),
@@ -197,7 +285,7 @@ def templates(name: str, role: bodies.RoleWord) -> dict[str, dict[str, Any]]:
     access = bodies.Access(user=name, role=role, reasons=one.reasons, until=LATER)
     asked = {"workspace_id": one.id, "role": "editor", "ends": "", "principal": principals(name)[0]}
     present = HasAccessAlready(f"{name} is Viewer here already.", stored_grant(name))
-    return {
+    return {f"{template} of a home": context for template, context in homes(name, role).items()} | {
         "listing/page.html": {"sections": sections, "q": name, "done": "It is done.", "is_whole": False},
         "listing/list.html": {"sections": sections, "q": name},
         "listing/found.html": {"sections": sections, "q": name},
@@ -217,6 +305,24 @@ def templates(name: str, role: bodies.RoleWord) -> dict[str, dict[str, Any]]:
         "entrance/page.html": {"workspace": one, "opened": None},
         "entrance/opened.html": {"opened": opened},
         "sharing/window.html": window,
+        "inviting/section.html": invited(name) | {"workspace": one},
+        "inviting/invited.html": changed,
+        "inviting/guests.html": changed,
+        "inviting/link.html": {"made": made(name)},
+        "inviting/made.html": changed | {"made": made(name)},
+        "inviting/made_page.html": changed | {"made": made(name)},
+        "inviting/links_revoked.html": changed | {"count": 2},
+        "inviting/revoked.html": changed
+        | {"is_blocked": False, "removal": Removal(reasons, left_running=True, stopping=False)},
+        "inviting/all_revoked.html": changed,
+        "inviting/unblocked.html": changed,
+        "inviting/hub_shares.html": shared,
+        "inviting/admitted.html": changed | shared | {"role": "editor"},
+        "inviting/hub_share_removed.html": changed | shared | {"removed": hub_shares(name)[1]},
+        "inviting/reach.html": of_home,
+        "accepting/page.html": {},
+        "accepting/offer.html": {"offer": offer(name, role)},
+        "accepting/refused.html": {"problem": problem(detail=name), "leads_to": f"~{name}", "may_change": True},
         "sharing/own_access.html": {"workspace": one},
         "sharing/granted.html": listed | {"grant": grants(name)[1]},
         "sharing/removed.html": listed

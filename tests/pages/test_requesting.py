@@ -14,7 +14,7 @@ from pages.samples import ADDRESSES, access_requests, caller, workspace
 from pages.visiting import Service, Visitor
 
 Visitors = dict[str, Visitor]
-UNKNOWN = ("aaaaaaaaaaaaaaaa", "nonsense", "~nobody", "~dave", "%00", "a" * 300, "%3Cscript%3E", "mar%C3%ADa")
+UNKNOWN = ("aaaaaaaaaaaaaaaa", "nonsense", "%00", "a" * 300, "%3Cscript%3E", "mar%C3%ADa")
 SENT = "If there is such a workspace, those who manage it will see your request."
 
 
@@ -45,6 +45,19 @@ async def test_an_unknown_a_malformed_and_a_foreign_id_get_the_same_page(service
 
     assert {(404, _without_address(answers[0]))} == {(page.status_code, _without_address(page)) for page in answers}
     assert {tuple(answers[0].headers)} == {tuple(page.headers) for page in answers}
+
+
+async def test_a_home_that_is_there_and_one_that_is_not_get_the_same_page_on_which_nothing_is_asked_for(
+    service: Service, visitors: Visitors
+) -> None:
+    await visitors["dave"].get("w/~dave/share")
+
+    there, not_there = [await visitors["alice"].get(f"w/{each}") for each in ("~dave", "~nobody")]
+
+    assert [404, 404] == [there.status_code, not_there.status_code]
+    assert there.text == not_there.text
+    assert read(there.text).all("form") == []
+    assert "that ends when its owner stops the server" in read(there.text).text
 
 
 async def test_the_page_says_who_one_is_and_leads_home(service: Service, visitors: Visitors) -> None:

@@ -422,8 +422,13 @@ async def test_a_home_is_not_shared_by_name(service: Service, visitors: Visitors
 
     page = await window(visitors["alice"], "~alice")
 
-    assert "cannot be shared by name, right or group" in page.text
-    assert [form.attributes["action"] for form in page.all("form")] == ["/services/coterie/w/~alice/share/check"]
+    assert 'Share "Home of alice"' == page.one("h1").text
+    for words in ("General access", "Check access", "Add people", "Requests for access", "People with access"):
+        assert words not in page.text
+    ours = {form.attributes["action"].removeprefix("/services/coterie/w/~alice/share") for form in page.all("form")}
+    about_guests = {path for path in ours if path.startswith(("/invitations", "/guests/", "/hub-shares/"))}
+    assert {"", "/invitations"} <= ours
+    assert {""} == ours - about_guests
 
 
 @pytest.mark.parametrize("name", [*HOSTILE, "'; DROP TABLE grants; --"])

@@ -10,10 +10,23 @@ import httpx
 from coterie import policy
 from coterie.actions.actor import Actor
 from coterie.actions.create import create_workspace
+from coterie.actions.sessions import report_session
 from coterie.actions.world import World
 from coterie.wire.audit import Via
 from pages.html import Element, read
 from pages.hub_of_ours import HubOfOurs
+
+#: What the requests carry that a page of another origin makes a browser send, or a program without a browser.
+FORGED: tuple[dict[str, str], ...] = (
+    {"Sec-Fetch-Site": "same-origin", "X-CSRF-Token": ""},
+    {"Sec-Fetch-Site": "same-origin", "X-CSRF-Token": "wrong"},
+    {"Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "same-site"},
+    {"Sec-Fetch-Site": "none"},
+    {"Origin": "http://ws-aaaaaaaaaaaaaaaa.hub.localhost"},
+    {"Origin": "null"},
+    {},
+)
 
 
 @dataclass
@@ -33,6 +46,15 @@ class Service:
     async def create(self, creator: str, name: str = "Penguins") -> str:
         """A new workspace of *creator*'s: its id."""
         return (await create_workspace(self.world, Actor(await self.person(creator), Via.PAGE), name)).id
+
+    async def run_home(self, name: str, session: str = "a-session") -> str:
+        """Have the home of *name* run in *session*: its id."""
+        person = await self.person(name)
+        async with self.world.store.writing() as tx:
+            home = await tx.see_home(person.id, name, self.world.now())
+        await self.hub.run_home(name, f"http://{name}.localhost/user/{name}/")
+        await report_session(self.world, home, session)
+        return f"~{name}"
 
     async def accounts(self) -> list[str]:
         """The accounts of workspaces that were ever opened."""
@@ -79,3 +101,9 @@ def _role(item: Element) -> str:
     chosen = [option.text for option in item.all("option") if "selected" in option.attributes]
     fixed = [span.text for span in item.all("span") if span.attributes.get("class", "").startswith("role ")]
     return (chosen + fixed)[0]
+
+
+async def forged(visitor: Visitor, path: str, fields: dict[str, str], headers: dict[str, str]) -> httpx.Response:
+    """Send a form with these headers, and with the right token where they name no other."""
+    token = {} if "X-CSRF-Token" in headers else {"X-CSRF-Token": await visitor.csrf()}
+    return await visitor.client.post(path, headers=headers | token, data=fields)

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import re
+
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from coterie.service.settings import Settings
 
+#: The origins of servers, as the Hub writes them. What has another form is named in no policy.
+_ORIGIN = re.compile(r"https?://(\[[0-9A-Fa-f:]+\]|[A-Za-z0-9._-]+)(:[0-9]+)?")
 
-def content_security_policy(settings: Settings, *, framed_by: str = "'none'") -> str:
+
+def content_security_policy(settings: Settings, *, framed_by: str = "'none'", asks: str | None = None) -> str:
     """No script, style or frame but our own, and our pages in no frame but those of pages at *framed_by*, sources as
-    policies write them (W3C CSP Level 3)."""
+    policies write them (W3C CSP Level 3). Scripts may ask nobody but the service, and the origin *asks* where one is
+    named. Raises ValueError for what is no origin."""
+    if asks is not None and not _ORIGIN.fullmatch(asks):
+        raise ValueError("This is not the origin of a server.")
     return "; ".join(
         (
             "default-src 'none'",
             "script-src 'self'",
             "style-src 'self'",
             "img-src 'self' data:",
-            "connect-src 'self'",
+            "connect-src 'self'" if asks is None else f"connect-src 'self' {asks}",
             f"form-action 'self' {settings.hub_url}",
             "base-uri 'none'",
             f"frame-ancestors {framed_by}",

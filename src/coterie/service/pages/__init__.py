@@ -8,7 +8,18 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from coterie.service.pages import audit, entrance, listing, managing, people, requesting, sharing, sidebar
+from coterie.service.pages import (
+    accepting,
+    audit,
+    entrance,
+    inviting,
+    listing,
+    managing,
+    people,
+    requesting,
+    sharing,
+    sidebar,
+)
 from coterie.service.pages.assets import static_app
 from coterie.service.pages.problems import render_problem
 
@@ -18,6 +29,8 @@ router.include_router(managing.router)
 router.include_router(sidebar.router)
 router.include_router(entrance.router)
 router.include_router(sharing.router)
+router.include_router(inviting.router)
+router.include_router(accepting.router)
 router.include_router(requesting.router)
 router.include_router(audit.router)
 router.include_router(people.router)

@@ -10,12 +10,14 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from coterie.policy import GRANTABLE, Act, Allow, Person, Role, may, may_run
+from coterie.policy import ADMITTED, GRANTABLE, INVITABLE, Act, Allow, Person, Role, may, may_run, usual_role
 from coterie.service.dependencies import get_settings
 from coterie.service.pages import assets
 from coterie.service.pages.addresses import Addresses
 from coterie.wire.audit import AuditAct, Via
 from coterie.wire.bodies import NAME_MAX, Workspace
+from coterie.wire.invitations import EXPIRES_USUALLY, USES_MAX
+from coterie.wire.names import home_of
 from coterie.wire.requests import NOTE_MAX
 
 #: The levels of general access: word, label, and what it means to the people of a workspace.
@@ -27,6 +29,10 @@ GENERAL_ACCESS = (
 #: On which way somebody came who did something.
 VIA_WORDS = {Via.PAGE: "on a page", Via.API: "through the API", Via.LINK: "by the link"}
 _UNITS = ((31536000, "year"), (2592000, "month"), (86400, "day"), (3600, "hour"), (60, "minute"))
+
+_LEFT = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+#: For how long a link may be made to work (seconds, words).
+LINKS_LAST = ((600, "10 minutes"), (3600, "1 hour"), (86400, "1 day"), (604800, "1 week"), (2592000, "30 days"))
 
 
 class SignedIn(Protocol):
@@ -41,7 +47,12 @@ class SignedIn(Protocol):
 
 def offers(workspace: Workspace, act: str) -> bool:
     """Whether a page shows *act* to somebody with this role. The action behind it decides for itself."""
-    return bool(may(Allow(Role.parse(workspace.role), ()), Act(act)))
+    return bool(may(Allow(Role.parse(workspace.role), ()), Act(act), is_home=is_home(workspace)))
+
+
+def is_home(workspace: Workspace) -> bool:
+    """Whether it is a person's home."""
+    return home_of(workspace.id) is not None
 
 
 def can_run(role: str) -> bool:
@@ -59,9 +70,27 @@ def ago(time: datetime, now: datetime) -> str:
     return "just now"
 
 
+def seconds_until(time: datetime, now: datetime) -> int:
+    """How many whole seconds it is from *now* to *time*; 0 where that is past."""
+    return max(0, int((time - now).total_seconds()))
+
+
+def for_how_long(seconds: int) -> str:
+    """A time that is left, as its two largest units: ``59 min 30 s``. Script counts down in the same words."""
+    left = [(seconds // length, unit) for length, unit in _LEFT]
+    parts = [(count % top if top else count, unit) for (count, unit), top in zip(left, (0, 24, 60, 60), strict=True)]
+    first = next((place for place, (count, _) in enumerate(parts) if count), len(parts) - 1)
+    return " ".join(f"{count} {unit}" for count, unit in parts[first : first + 2])
+
+
 def exact(time: datetime) -> str:
     """The instant itself, in UTC."""
     return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def moment(time: datetime, now: datetime) -> str:
+    """The instant in UTC, without the day where that is the present one."""
+    return exact(time) if time.astimezone(UTC).date() != now.date() else time.astimezone(UTC).strftime("%H:%M UTC")
 
 
 def _rfc3339(time: datetime) -> str:
@@ -87,9 +116,25 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(ago=ago, exact=exact, rfc3339=_rfc3339, initials=initials)
+    environment.filters.update(
+        ago=ago,
+        exact=exact,
+        for_how_long=for_how_long,
+        initials=initials,
+        moment=moment,
+        rfc3339=_rfc3339,
+        seconds_until=seconds_until,
+    )
     environment.globals.update(
         offers=offers,
+        is_home=is_home,
+        is_home_address=lambda text: home_of(text) is not None,
+        admitted=ADMITTED,
+        invitable=[(role.word, role.title) for role in INVITABLE],
+        usual_role=lambda is_home: usual_role(is_home=is_home).word,
+        links_last=LINKS_LAST,
+        links_usually_last=EXPIRES_USUALLY,
+        uses_max=USES_MAX,
         can_run=can_run,
         element_id=element_id,
         version=assets.version,

@@ -16,18 +16,31 @@ Body = TypeVar("Body", bound=BaseModel)
 #: A field of a form. One that was not sent is empty, and refused with the same sentence as one left empty.
 Field = Annotated[str, Form()]
 
+#: No number that a form asks for is longer.
+_DIGITS_MAX = 9
+
 
 def wants_fragment(request: Request) -> bool:
     """Whether htmx asks, and puts the answer into the page that is there; otherwise the browser wants a whole page."""
     return request.headers.get("HX-Request") == "true"
 
 
-def read(body: type[Body], **fields: str | bool) -> Body:
+def read(body: type[Body], **fields: str | bool | int) -> Body:
     """*fields* as a *body*. Raises Refused with a sentence for whoever filled in the form."""
     try:
         return body.model_validate(fields)
     except ValidationError as error:
         raise Refused(ProblemCode.INVALID_INPUT, _sentence(error)) from error
+
+
+def number(text: str, least: int, most: int, sentence: str) -> int:
+    """The whole number from *least*, at least 0, to *most* that a field holds. Raises Refused with *sentence* for
+    anything else."""
+    plain = text.strip()
+    is_one = plain.isascii() and plain.isdigit() and len(plain) <= _DIGITS_MAX
+    if not is_one or not least <= int(plain) <= most:
+        raise Refused(ProblemCode.INVALID_INPUT, sentence)
+    return int(plain)
 
 
 def _sentence(error: ValidationError) -> str:

@@ -31,7 +31,10 @@ from coterie.actions.world import World
 from coterie.hubapi import HubError
 from coterie.policy import GeneralAccess, Person
 from coterie.service.dependencies import InWorld, WithSettings
-from coterie.service.pages.rendering import SignedIn, addresses_of, answer, offers
+from coterie.service.headers import content_security_policy
+from coterie.service.pages.inviting import GUESTS_SHOWN, show_invited
+from coterie.service.pages.reaching import find_reach
+from coterie.service.pages.rendering import SignedIn, addresses_of, answer, is_home, offers
 from coterie.service.pages.requests import Field, read, wants_fragment
 from coterie.service.sign_in import GuardedForm, KnownTokens, PageCaller, SignedInOnPage, SignInFirst, page_caller
 from coterie.wire.bodies import NAME_MAX, GrantChange, KindWord, Principal, WorkspaceChange
@@ -52,11 +55,12 @@ Text = Annotated[str, Query(max_length=NAME_MAX)]
 @dataclass(frozen=True, slots=True)
 class Part:
     """Which part of the list of people the window shows: names with *matching* in them, *shown* of them, from *after*
-    on."""
+    on; and how many guests."""
 
     matching: str = ""
     shown: int = _SHOWN
     after: str | None = None
+    guests_shown: int = GUESTS_SHOWN
 
 
 def _part(matching: str, shown: str) -> Part:
@@ -71,6 +75,7 @@ async def show_window(
     workspace_id: str,
     caller: SignedInOnPage,
     world: InWorld,
+    settings: WithSettings,
     matching: Text = "",
     after: str | None = None,
 ) -> Response:
@@ -79,7 +84,11 @@ async def show_window(
     if not offers(workspace, "manage-access"):
         return answer(request, "sharing/own_access.html", caller, workspace=workspace)
     context = await _state(world, caller, workspace_id, Part(matching.strip(), after=after))
-    return answer(request, "sharing/window.html", caller, **context)
+    if not is_home(workspace):
+        return answer(request, "sharing/window.html", caller, **context)
+    reach = await find_reach(world, caller.person)
+    headers = {"Content-Security-Policy": content_security_policy(settings, asks=reach.origin)}
+    return answer(request, "sharing/window.html", caller, headers=headers, reach=reach, **context)
 
 
 @router.get("/people")
@@ -104,9 +113,10 @@ async def show_state(
     world: InWorld,
     matching: Text = "",
     shown: Shown = _SHOWN,
+    guests_shown: Shown = GUESTS_SHOWN,
 ) -> Response:
     """All in the window that others can change, as it is now."""
-    context = await _state(world, caller, workspace_id, Part(matching.strip(), shown))
+    context = await _state(world, caller, workspace_id, Part(matching.strip(), shown, guests_shown=guests_shown))
     return answer(request, "sharing/state.html", caller, **context)
 
 
@@ -301,9 +311,18 @@ async def _state(world: World, caller: PageCaller, workspace_id: str, part: Part
     """What the templates of the window need to show *part* of it. Raises Refused for whoever may not see the list."""
     workspace = await get_workspace(world, caller.person, workspace_id)
     limit = max(_SHOWN, min(part.shown, _SHOWN_MAX))
-    page = await list_grants(world, caller.person, workspace_id, after=part.after, limit=limit, matching=part.matching)
+    page = await list_grants(
+        world,
+        caller.person,
+        workspace_id,
+        after=part.after,
+        limit=limit,
+        matching=part.matching,
+        with_guests=False,
+    )
     requests = await list_requests(world, caller.person, workspace_id)
-    return {
+    invited = await show_invited(world, caller, workspace_id, shown=part.guests_shown)
+    return invited | {
         "workspace": workspace,
         "grants": page.items,
         "next": page.next,

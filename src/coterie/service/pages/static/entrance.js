@@ -1,4 +1,4 @@
-// Follows the start of a workspace's server and goes there once it runs.
+// Follows the start of a server and goes there once it runs.
 
 const form = document.getElementById('open');
 const button = form.querySelector('button');
@@ -31,7 +31,7 @@ function fail(text) {
 function enter(url) {
   end();
   progress.value = 100;
-  say('ready', 'The workspace is ready.');
+  say('ready', 'JupyterLab is ready.');
   const target = new URL(url, location.href);
   const view = new URLSearchParams(location.search).get('view');
   if (view) {
@@ -93,7 +93,7 @@ document.addEventListener('htmx:afterRequest', ({ detail }) => {
   }
   const opened = document.getElementById('opened');
   if (!detail.successful) {
-    fail('The workspace was not opened.');
+    fail('It was not opened.');
   } else if (opened.dataset.url) {
     enter(opened.dataset.url);
   } else {

@@ -1,21 +1,21 @@
 // Keeps the share window up to date with what others change, and leaves alone what somebody is doing in it.
 
-const access = document.getElementById('access');
-const heading = document.getElementById('people-heading');
-const people = () => document.getElementById('people');
+const NO_ANSWER = 'The service does not answer. Try again in a moment.';
+const LISTS = ['people', 'links', 'guests', 'blocked'];
+const line = document.getElementById('live');
+const listed = (list) => document.getElementById(list.getAttribute('aria-labelledby'));
+const shown = (id) => document.getElementById(id)?.children.length || 1;
 
 let stream = null;
 // How many changes of one's own are on their way: what they answer is newer than anything asked for before.
 let underway = 0;
 let isRefreshing = false;
 let isStale = false;
+// Whether somebody chose Refresh and waits for a word.
+let isAsked = false;
 
-/** Shows ends of grants in the reader's own time zone. */
+/** Shows last days of grants in the reader's own time zone. */
 function localise(root) {
-  for (const time of root.querySelectorAll('time.end:not([title])')) {
-    time.title = time.textContent;
-    time.textContent = new Date(time.dateTime).toLocaleString([], { dateStyle: 'medium', timeStyle: 'short' });
-  }
   for (const input of root.querySelectorAll('input[data-end]')) {
     const end = new Date(input.dataset.end);
     const day = new Date(end.getTime() - end.getTimezoneOffset() * 60_000);
@@ -24,16 +24,16 @@ function localise(root) {
 }
 
 /** Puts a row that came behind *last*. */
-function add(row, last) {
+function add(list, row, last) {
   const added = document.importNode(row, true);
-  people().insertBefore(added, last ? last.nextSibling : people().firstChild);
+  list.insertBefore(added, last ? last.nextSibling : list.firstChild);
   window.htmx.process(added);
-  localise(added);
+  window.htmx.trigger(added, 'htmx:load', { elt: added });
   return added;
 }
 
 /** Takes *after* in the place of *before*, with what somebody is about to do there. */
-function take(before, after) {
+function take(before, after, heading) {
   const isOpen = before.querySelector('details')?.open;
   const typed = before.querySelector('input[type=date]');
   const focused = before.contains(document.activeElement) ? document.activeElement.id : '';
@@ -50,23 +50,35 @@ function take(before, after) {
   }
 }
 
+/** Takes over how long something still works: this clock may have stood still meanwhile. */
+function takeTime(before, row) {
+  const [time, left] = [before, row].map((each) => each.querySelector('[data-remaining]'));
+  if (time && left) {
+    time.dataset.remaining = left.dataset.remaining;
+  }
+}
+
 const nameOf = (row) => row.querySelector('.name')?.textContent;
 
-/** Brings the list up to date row by row, so that nobody loses what they are about to do. Answers whose rows changed. */
-function merge(fresh) {
+/** Brings *list* up to date row by row, so that nobody loses what they are about to do. Answers whose rows changed. */
+function merge(list, fresh) {
+  if (!list || !fresh) {
+    return [];
+  }
   const changed = [];
-  const left = new Map([...people().children].map((row) => [row.id, row]));
+  const left = new Map([...list.children].map((row) => [row.id, row]));
   let last = null;
   for (const row of [...fresh.children]) {
     const before = left.get(row.id);
     left.delete(row.id);
     if (before && before.dataset.state === row.dataset.state) {
+      takeTime(before, row);
       last = before;
     } else {
-      last = add(row, last);
+      last = add(list, row, last);
       changed.push(nameOf(row));
       if (before) {
-        take(before, last);
+        take(before, last, listed(list));
       }
     }
   }
@@ -75,10 +87,21 @@ function merge(fresh) {
     const hadFocus = row.contains(document.activeElement);
     row.remove();
     if (hadFocus) {
-      heading.focus();
+      listed(list).focus();
     }
   }
   return changed.filter(Boolean);
+}
+
+/** Shows what is about a list only while there is something in it. */
+function showParts(fresh) {
+  for (const part of document.querySelectorAll('[data-shown]')) {
+    const hadFocus = part.contains(document.activeElement);
+    part.hidden = fresh.getElementById(part.id)?.hidden ?? part.hidden;
+    if (part.hidden && hadFocus) {
+      document.getElementById('invitations-heading').focus();
+    }
+  }
 }
 
 /** Replaces an element unless it says the same. Answers whether it did. */
@@ -92,6 +115,17 @@ function replace(id, fresh, state) {
   return true;
 }
 
+/** Says *text* to whoever chose Refresh. */
+function reply(text) {
+  if (isAsked && !isStale) {
+    isAsked = false;
+    const said = document.createElement('p');
+    said.className = text === NO_ANSWER ? 'problem' : '';
+    said.textContent = text;
+    document.getElementById('notice').replaceChildren(said);
+  }
+}
+
 async function refresh() {
   if (underway > 0 || isRefreshing) {
     isStale = true;
@@ -99,8 +133,9 @@ async function refresh() {
   }
   isRefreshing = true;
   isStale = false;
-  const url = new URL(access.dataset.state, location.href);
-  url.searchParams.set('shown', people().children.length || 1);
+  const url = new URL(line.dataset.state, location.href);
+  url.searchParams.set('shown', shown('people'));
+  url.searchParams.set('guests_shown', shown('guests'));
   url.searchParams.set('matching', document.getElementById('matching')?.value ?? '');
   try {
     const answer = await fetch(url, { headers: { 'HX-Request': 'true' } });
@@ -108,9 +143,13 @@ async function refresh() {
       location.reload();
     } else if (answer.ok && underway === 0) {
       show(new DOMParser().parseFromString(await answer.text(), 'text/html'));
+      reply('Up to date.');
+    } else {
+      reply(NO_ANSWER);
     }
   } catch {
     // The stream begins again when the service is back, and asks again.
+    reply(NO_ANSWER);
   }
   isRefreshing = false;
   if (isStale && underway === 0) {
@@ -119,7 +158,8 @@ async function refresh() {
 }
 
 function show(fresh) {
-  const changed = merge(fresh.getElementById('people'));
+  const changed = LISTS.flatMap((id) => merge(document.getElementById(id), fresh.getElementById(id)));
+  showParts(fresh);
   const chosen = (part) => part.querySelector('option[selected]')?.value;
   const asking = (part) => [...part.querySelectorAll('.name')].map((name) => name.id).join();
   if (replace('general-access', fresh, chosen)) {
@@ -130,15 +170,16 @@ function show(fresh) {
   }
   if (changed.length > 0) {
     const named = changed.slice(0, 3).join(', ');
-    document.getElementById('live').textContent = `Changed meanwhile: ${named}${changed.length > 3 ? ' and more' : ''}.`;
+    line.textContent = `Changed meanwhile: ${named}${changed.length > 3 ? ' and more' : ''}.`;
   }
+  document.dispatchEvent(new Event('coterie:merged'));
 }
 
 function follow() {
   if (stream !== null || document.hidden) {
     return;
   }
-  stream = new EventSource(access.dataset.events);
+  stream = new EventSource(line.dataset.events);
   stream.addEventListener('changed', refresh);
   stream.addEventListener('ended', () => location.reload());
   // Something may have happened before it was open.
@@ -172,5 +213,17 @@ document.addEventListener('htmx:afterRequest', ({ detail }) => {
     }
   }
 });
+document.addEventListener('submit', (event) => {
+  if (event.target.id === 'refresh') {
+    event.preventDefault();
+    isAsked = true;
+    refresh();
+    if (document.getElementById('hub-shares')) {
+      window.htmx.trigger('#hub-shares', 'refresh');
+    }
+  }
+});
+// A link has run out by the countdown.
+document.addEventListener('coterie:over', refresh);
 
 follow();

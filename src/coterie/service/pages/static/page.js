@@ -68,6 +68,18 @@ document.addEventListener('htmx:beforeRequest', ({ target }) => {
   }
 });
 
+/** Shows instants in the reader's own time zone: the end of something, and the moment of something of late. */
+function localise(root) {
+  for (const time of root.querySelectorAll('time:is(.end, .moment):not([title])')) {
+    const instant = new Date(time.dateTime);
+    const isToday = time.matches('.moment') && instant.toDateString() === new Date().toDateString();
+    time.title = time.textContent;
+    time.textContent = instant.toLocaleString([], { dateStyle: isToday ? undefined : 'medium', timeStyle: 'short' });
+  }
+}
+
+document.addEventListener('htmx:load', ({ detail }) => localise(detail.elt));
+
 document.addEventListener('htmx:sendError', () => notify(NO_ANSWER));
 
 // A proxy's error page is nothing to put into ours.

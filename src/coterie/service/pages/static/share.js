@@ -5,7 +5,7 @@ function combobox(input) {
   const form = input.form;
   const hidden = { kind: form.elements.kind, name: form.elements.name, version: form.elements.version };
   const kindShown = document.getElementById('kind-shown');
-  const reach = document.getElementById('reach');
+  const reach = document.getElementById('add-hint');
   const popup = document.getElementById('suggestions');
   const found = document.getElementById('found');
   const hint = reach.innerHTML;
@@ -123,7 +123,8 @@ document.addEventListener('htmx:configRequest', ({ detail }) => {
   }
   if (detail.verb === 'post') {
     detail.parameters.matching = document.getElementById('matching')?.value ?? '';
-    detail.parameters.shown = document.getElementById('people').children.length;
+    detail.parameters.shown = document.getElementById('people')?.children.length ?? '';
+    detail.parameters.guests_shown = document.getElementById('guests')?.children.length ?? '';
   }
 });
 
@@ -139,8 +140,12 @@ function say(text) {
   document.getElementById('notice').replaceChildren(line);
 }
 
-document.getElementById('copy-link')?.addEventListener('click', async () => {
-  const link = document.getElementById('link');
+document.addEventListener('click', async ({ target }) => {
+  const button = target.closest('[data-copies]');
+  if (!button) {
+    return;
+  }
+  const link = document.getElementById(button.dataset.copies);
   try {
     await navigator.clipboard.writeText(link.value);
     say('The link has been copied.');
