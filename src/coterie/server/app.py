@@ -17,8 +17,9 @@ from coterie.server.decisions import Decisions
 from coterie.server.follower import Follower
 from coterie.server.gate import Gate
 from coterie.server.identity import CoterieIdentityProvider
-from coterie.server.live import LiveHandler
-from coterie.server.place import Place
+from coterie.server.live import CHANNELS_SETTING, LiveChannels, LiveHandler
+from coterie.server.place import PLACE_SETTING, Place
+from coterie.server.reach import ReachHandler
 from coterie.server.rooms.version_handlers import NAMES_SETTING
 from coterie.server.secrets import forget_environment
 
@@ -75,8 +76,10 @@ class CoterieServer(JupyterHubSingleUser):
         lease = float(os.environ.get("COTERIE_LEASE", DEFAULT_LEASE))
         decisions = Decisions(client.decide, owner=place.owner, lease=lease)
         connections = Connections()
-        live = url_path_join(server.base_url, "coterie", "live")
-        server.web_app.add_handlers(".*$", [(live, LiveHandler)])
+        channels = LiveChannels(is_home=place.owner is not None)
+        server.web_app.settings |= {PLACE_SETTING: place, CHANNELS_SETTING: channels}
+        for word, handler in (("live", LiveHandler), ("reach", ReachHandler)):
+            server.web_app.add_handlers(".*$", [(url_path_join(server.base_url, "coterie", word), handler)])
         Gate(identity_provider, decisions, connections, place).install(server.web_app)
         self._follower = Follower(
             client,
@@ -84,6 +87,7 @@ class CoterieServer(JupyterHubSingleUser):
             connections,
             session=place.session,
             on_change=identity_provider.hub_auth.cache.clear,
+            on_accepted=channels.tell_accepted,
         )
         forget_environment(self.hub_auth, identity_provider.hub_auth)
         if place.environment is not None:

@@ -5,20 +5,25 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from coterie.client import Alive, ServiceClient, ServiceError
+from coterie.server.access import Access
 from coterie.server.connections import Connections
 from coterie.server.decisions import Decisions, Undecided
 
 _RETRY_AFTER = 1.0
 _TICK = 1.0
 
+#: How many who have accepted may wait to be told of. What is more is not told; who is here is.
+_ACCEPTED_MAX = 1000
+
 log = logging.getLogger("coterie")
 
 
 class Follower:
     """Keeps *connections* and *decisions* true. *on_change* is called when somebody's access may have changed, before
-    anything else is done about it."""
+    anything else is done about it; *on_accepted* with the access of somebody who accepted an invitation."""
 
     def __init__(
         self,
@@ -28,12 +33,15 @@ class Follower:
         *,
         session: str,
         on_change: Callable[[], None],
+        on_accepted: Callable[[Access], None] = lambda _: None,
     ) -> None:
         self._client = client
         self._decisions = decisions
         self._connections = connections
         self._session = session
         self._on_change = on_change
+        self._on_accepted = on_accepted
+        self._accepted: asyncio.Queue[str] = asyncio.Queue(_ACCEPTED_MAX)
         self._revision: int | None = None
 
     async def run(self) -> None:
@@ -41,6 +49,7 @@ class Follower:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow())
             tasks.create_task(self._watch())
+            tasks.create_task(self._tell_accepted())
 
     async def _follow(self) -> None:
         while True:
@@ -49,6 +58,8 @@ class Follower:
                     self._revision = event.revision
                     if not isinstance(event, Alive):
                         await self._look_again(event.name)
+                        if event.accepted and event.name is not None:
+                            self._remember_accepted(event.name)
             except ServiceError as error:
                 log.warning("Not following the service: %s", error)
             except Exception:
@@ -62,6 +73,23 @@ class Follower:
         while True:
             await asyncio.sleep(_TICK)
             await self._review(name for name in self._connections.names() if self._decisions.is_due(name))
+
+    def _remember_accepted(self, name: str) -> None:
+        with suppress(asyncio.QueueFull):
+            self._accepted.put_nowait(name)
+
+    async def _tell_accepted(self) -> None:
+        """Apart from the following, which must not wait for the answers."""
+        while True:
+            name = await self._accepted.get()
+            try:
+                access = await self._decisions.get(name)
+                if access is not None:
+                    self._on_accepted(access)
+            except Undecided:
+                pass  # nobody can say what they are by now
+            except Exception:
+                log.exception("Nobody could be told that an invitation was accepted.")
 
     async def _look_again(self, name: str | None) -> None:
         self._decisions.forget(name)

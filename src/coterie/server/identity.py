@@ -12,7 +12,7 @@ from traitlets import default
 from coterie.policy import Role
 from coterie.server.gate import access_of
 from coterie.server.place import Place
-from coterie.server.plugins import OFF_FOR_EVERYBODY, OFF_FOR_VIEWERS, OFF_IN_HOMES, OFF_IN_WORKSPACES
+from coterie.server.plugins import OFF_FOR_EVERYBODY, OFF_FOR_GUESTS, OFF_FOR_OWNERS, OFF_FOR_VIEWERS
 from coterie.server.rooms.connection import describe
 
 #: Says in a page's address as which role it is to be shown.
@@ -48,7 +48,7 @@ class CoterieIdentityProvider(JupyterHubIdentityProvider):
         access = access_of(handler)
         if access is None:
             return config
-        is_home = self.place.workspace.startswith("~")
+        is_owner = self.place.owner is not None and access.allows(Role.CREATOR)
         # A view, not protection: the page shows less, and the gate decides as ever.
         is_view = handler.get_query_argument(VIEW_PARAMETER, "") == Role.VIEWER.word
         is_viewer = is_view or not access.allows(Role.EDITOR)
@@ -61,11 +61,11 @@ class CoterieIdentityProvider(JupyterHubIdentityProvider):
             "coterieWorkspace": self.place.workspace,
             "coterieWorkspaceName": self.place.name,
             "coterieServiceUrl": self.place.public_url,
-            "coterieShareUrl": "" if is_home else self.place.share_url,
+            "coterieShareUrl": self.place.share_url,
             "disabledExtensions": [
                 *config.get("disabledExtensions", []),
                 *OFF_FOR_EVERYBODY,
-                *(OFF_IN_HOMES if is_home else OFF_IN_WORKSPACES),
+                *(OFF_FOR_OWNERS if is_owner else OFF_FOR_GUESTS),
                 *(OFF_FOR_VIEWERS if is_viewer else ()),
             ],
         }

@@ -6,8 +6,13 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from coterie.wire.names import home_of
+from coterie.wire.origins import origin_of
+
+#: Where the application's settings hold the Place of its server.
+PLACE_SETTING: Final = "coterie_place"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,11 @@ class Place:
     def owner(self) -> str | None:
         """The owner's Hub name if this is a home, else None."""
         return home_of(self.workspace)
+
+    @property
+    def service_origin(self) -> str:
+        """The origin of the service's pages."""
+        return origin_of(self.public_url)
 
     @property
     def share_url(self) -> str:

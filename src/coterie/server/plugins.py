@@ -3,9 +3,11 @@ Viewer what the gate refuses. Turning one on again opens nothing; it shows a con
 
 from __future__ import annotations
 
-#: Off for everybody: sharing past Coterie, the timeline and forks of the stock collaboration server, and installing
-#: into the deployment.
+#: Off for everybody: the stock list of people, which believes what clients say of where they are (``lab`` has one of
+#: its own), sharing past Coterie, the timeline and forks of the stock collaboration server, and installing into the
+#: deployment.
 OFF_FOR_EVERYBODY = (
+    "@jupyter/collaboration-extension:rtcPanel",
     "@jupyter/collaboration-extension:shared-link",
     "@jupyter/docprovider-extension:forkManager",
     "@jupyter/docprovider-extension:statusBarTimeline",
@@ -14,12 +16,12 @@ OFF_FOR_EVERYBODY = (
     "@jupyterlab/pluginmanager-extension",
 )
 
-#: Off in workspaces: the question whether the Hub should start the server again. Its address is none that a person may
-#: start; ``lab`` says what is the matter.
-OFF_IN_WORKSPACES = ("@jupyterlab/hub-extension:connectionlost",)
+#: Off for whoever may not start the server by the Hub's own question whether it should, which is everybody in a
+#: workspace and a home's guests; ``lab`` says what is the matter.
+OFF_FOR_GUESTS = ("@jupyterlab/hub-extension:connectionlost",)
 
-#: Off in homes, where JupyterHub asks itself.
-OFF_IN_HOMES = ("@coterie/lab:connection-lost",)
+#: Off for the owner of a home, whom JupyterHub asks itself.
+OFF_FOR_OWNERS = ("@coterie/lab:connection-lost",)
 
 #: Off for Viewers besides: kernels, terminals, launching, downloading, and settings that are the workspace's.
 OFF_FOR_VIEWERS = (

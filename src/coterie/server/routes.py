@@ -53,6 +53,8 @@ ROUTES: dict[str, dict[str, Role | None]] = {
     "coterie.server.live.LiveHandler": _GET_VIEWER,
     # What a document was earlier, and who worked on it: reading it, too, is for those who may bring it back.
     "coterie.server.rooms.version_handlers.VersionsHandler": {"GET": Role.EDITOR, "POST": Role.EDITOR},
+    # What a home's guests will be able to reach, for its owner to know before anybody is invited.
+    "coterie.server.reach.ReachHandler": {"GET": Role.CREATOR},
     # What there is and how it is doing.
     "jupyter_server.services.api.handlers.APISpecHandler": _GET_VIEWER,
     "jupyter_server.services.api.handlers.APIStatusHandler": _GET_VIEWER,

@@ -64,13 +64,14 @@ class Heard:
     """What became of an awareness frame: *news* is for everybody, *ask_again* goes back to the sender alone.
 
     *came* are the clients in *news* that were not there before. *is_urgent* says that somebody came or left, as opposed
-    to moved.
+    to moved. *is_activity* says that the sender came or moved: stock clients also repeat themselves now and then.
     """
 
     news: tuple[Entry, ...]
     ask_again: tuple[Entry, ...]
     came: frozenset[int] = frozenset()
     is_urgent: bool = False
+    is_activity: bool = False
 
 
 class Presence:
@@ -102,6 +103,7 @@ class Presence:
         ask_again: list[Entry] = []
         came: set[int] = set()
         is_urgent = False
+        is_activity = False
         looked_at = 0
         for entry in {entry.client: entry for entry in entries}.values():
             if self._is_returning(speaker, entry):
@@ -118,12 +120,13 @@ class Presence:
                     speaker.dropped += 1
                     continue
                 looked_at += 1
-                is_coming = entry.client not in self._present
+                before = self._present.get(entry.client)
                 if (said := self._take(speaker, entry)) is not None:
                     news.append(said)
-                    if is_coming:
+                    is_activity |= before is None or before.state != said.state
+                    if before is None:
                         came.add(entry.client)
-        return Heard(tuple(news), tuple(ask_again), frozenset(came), is_urgent or bool(came))
+        return Heard(tuple(news), tuple(ask_again), frozenset(came), is_urgent or bool(came), is_activity)
 
     def echoes_from(self, speaker: Connection) -> Callable[[int, int], bool]:
         """A function that says of a client and a clock whether *speaker* only repeats what is known. It need not find

@@ -43,6 +43,8 @@ class Outlet(Protocol):
 class Connection:
     """A connection has an access of its own; a change of it counts from the next frame on.
 
+    *on_activity* is called whenever the person has done something: changed the document, or moved in it.
+
     *end* closes the connection at once and for good: nothing is sent or taken afterwards. It is safe to call more than
     once, and takes the connection out of its room.
     """
@@ -53,9 +55,11 @@ class Connection:
         user: VerifiedUser,
         outlet: Outlet,
         end: Callable[[CloseCode], None],
+        on_activity: Callable[[Connection], None] = lambda _: None,
     ) -> None:
         self.outlet = outlet
         self.end = end
+        self._on_activity = on_activity
         self.dropped = 0
         self._access = access
         self._user = user
@@ -86,6 +90,10 @@ class Connection:
             return True
         self.dropped += 1
         return False
+
+    def stirred(self) -> None:
+        """The person has done something here."""
+        self._on_activity(self)
 
     def _describe(self) -> dict[str, Any]:
         return {**describe(self._user), "role": self._access.role.word}

@@ -115,6 +115,11 @@ class OpenDocument:
         return self._is_at_rest and monotonic() - self._empty_since >= self._settings.forget_after
 
     @property
+    def path(self) -> str:
+        """Where the file is, as the contents API writes it and as far as this has followed it."""
+        return self.saver.path
+
+    @property
     def file(self) -> Path | None:
         """Where the file should be; None if it was deleted through the contents manager."""
         try:

@@ -20,6 +20,7 @@ from traitlets import Float, Integer, TraitError, Unicode, validate
 from coterie.server.rooms.endings import NOT_FOUND
 from coterie.server.rooms.handlers import DocSessionHandler, RoomHandler
 from coterie.server.rooms.names import DocumentName, is_kind, is_plain_path
+from coterie.server.rooms.people import PEOPLE_SETTING
 from coterie.server.rooms.problems import PROBLEMS_SETTING
 from coterie.server.rooms.registry import CannotJoin, Rooms
 from coterie.server.rooms.settings import Settings
@@ -82,6 +83,7 @@ class RoomsExtension(ExtensionApp):
         web = self.serverapp.web_app.settings
         self.rooms = Rooms(web, self.log, settings)
         web[PROBLEMS_SETTING] = self.rooms.problems
+        web[PEOPLE_SETTING] = self.rooms.people
         self.serverapp.io_loop.add_callback(self.rooms.start)
         arguments: dict[str, Any] = {"rooms": self.rooms}
         self.handlers.extend(

@@ -113,8 +113,7 @@ class RoomHandler(WebSocketHandler, JupyterHandler):
             if self._ended_with is not None:  # before the handshake was answered, when there was nothing to close
                 self.end(self._ended_with)
             elif name is None:
-                self._room = self._rooms.everybody
-                self._room.join(connection)
+                self._room = self._rooms.join_everybody(connection)
             else:
                 session_id = self.get_query_argument("sessionId", "")
                 self._room = await self._rooms.join(name, session_id, connection, lambda: not self._is_over)
@@ -143,6 +142,7 @@ class RoomHandler(WebSocketHandler, JupyterHandler):
                 self._room.change_access(self._connection, access)
             else:
                 self._connection.access = access
+            self._rooms.people.changed()
 
     def end(self, code: CloseCode) -> None:
         """Close. From here on no frame is taken or sent, whatever the client does.
@@ -185,7 +185,7 @@ class RoomHandler(WebSocketHandler, JupyterHandler):
         if access is None:  # prepare() has refused that already
             raise web.HTTPError(HTTPStatus.FORBIDDEN)
         self._stream = Stream(self, self._drained, lambda: self.end(TOO_SLOW))
-        return Connection(access, self.current_user, self._stream, self.end)
+        return Connection(access, self.current_user, self._stream, self.end, self._rooms.people.stirred)
 
     def _heard(self) -> None:
         if self._stream is not None:
@@ -196,8 +196,10 @@ class RoomHandler(WebSocketHandler, JupyterHandler):
         self._is_over = True
         if self._stream is not None:
             self._stream.stop()
-        if self._room is not None and self._connection is not None:
-            self._room.leave(self._connection)
+        if self._connection is not None:
+            self._rooms.leave(self._room, self._connection)
+            # tornado's objects hold one another, and so this handler, until Python looks for rings; a room holds much.
+            self._room = None
 
     def _drained(self) -> None:
         if self._room is not None and self._connection is not None:

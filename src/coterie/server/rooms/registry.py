@@ -37,6 +37,7 @@ from coterie.server.rooms.journal.folder import JournalFolder, JournalsInUse
 from coterie.server.rooms.journal.journal import Journal
 from coterie.server.rooms.journal.versions import Version
 from coterie.server.rooms.names import DocumentName
+from coterie.server.rooms.people import People
 from coterie.server.rooms.problems import Problems
 from coterie.server.rooms.room import Room
 from coterie.server.rooms.saver import SETTLE_LOOK, SETTLE_WITHIN
@@ -73,6 +74,7 @@ class Rooms:
     def __init__(self, web: MutableMapping[str, Any], log: logging.Logger, settings: Settings) -> None:
         self.everybody = Room()
         self.problems = Problems()
+        self.people = People()
         self._web = web
         self._log = log
         self._settings = settings
@@ -83,6 +85,7 @@ class Rooms:
         self._in_use: set[Path] = set()  # journals of open documents, and of those that are being opened
         self._opening: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()  # one load per file at a time
         self.is_closing = False
+        self._paths: list[str] = []  # of open documents, when they were last looked at
         self._tasks: list[asyncio.Task[None]] = []
         self._workers: asyncio.Task[Workers] | None = None
 
@@ -129,8 +132,21 @@ class Rooms:
                 raise CannotJoin(STOPPING)
             # From here to the join nothing else runs, so the document cannot be given up in between.
             if is_wanted():
+                self.people.enter(connection, document)  # before, because joining may end the connection
                 document.room.join(connection)
             return document.room
+
+    def join_everybody(self, connection: Connection) -> Room:
+        """Let *connection* into the room without a document."""
+        self.people.enter(connection)
+        self.everybody.join(connection)
+        return self.everybody
+
+    def leave(self, room: Room | None, connection: Connection) -> None:
+        """Take *connection* out, whether or not it has come as far as a *room*. Harmless if it is out."""
+        self.people.leave(connection)
+        if room is not None:
+            room.leave(connection)
 
     async def document(self, name: DocumentName, *, create: bool) -> OpenDocument | None:
         """The open document called *name*; opened if *create*, else None where it is not open. Raises CannotJoin."""
@@ -189,6 +205,7 @@ class Rooms:
         """Save every document and end all tasks. Everybody is out first: what they type from here on stays with them
         until there is a server again."""
         self.is_closing = True
+        self.people.close()
         for document in self._open.values():
             document.room.dismiss(STOPPING)
         looks = [document.looking for document in self._open.values() if document.looking is not None]
@@ -331,6 +348,10 @@ class Rooms:
 
     async def _look_at_files(self) -> None:
         documents = tuple(self._open.values())
+        paths = [document.path for document in documents]
+        if paths != self._paths:
+            self._paths = paths
+            self.people.changed()
         files = [document.file for document in documents]
         stamps = await asyncio.to_thread(_stamps, files)
         for document, file, stamp in zip(documents, files, stamps, strict=True):

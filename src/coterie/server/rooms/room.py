@@ -171,6 +171,8 @@ class Room:
         heard = self._presence.hear(connection, entries)
         if heard.ask_again:
             self._send(connection, Awareness(heard.ask_again))
+        if heard.is_activity:
+            connection.stirred()
         self._untold |= heard.came - self._news.keys()
         self._tell_presence(heard.news, is_urgent=heard.is_urgent)
 
@@ -376,7 +378,9 @@ class DocumentRoom(Room):
             return
         finally:
             self._is_applying = False
-        if changes == self.live.changes and self.live.lacks_predecessors(update):
+        if changes != self.live.changes:
+            connection.stirred()
+        elif self.live.lacks_predecessors(update):
             self._note_unplaced(connection, len(update), may_ask=may_ask)
         self._settle()
 
