@@ -1,5 +1,7 @@
+import { accepted } from './plugins/accepted.js';
 import { access } from './plugins/access.js';
 import { connectionLost } from './plugins/connectionLost.js';
+import { people } from './plugins/people.js';
 import { problems } from './plugins/problems.js';
 import { rooms } from './plugins/rooms.js';
 import { share } from './plugins/share.js';
@@ -13,8 +15,10 @@ import { viewerView } from './plugins/viewerView.js';
 import { workspaces } from './plugins/workspaces.js';
 
 export default [
+  accepted,
   access,
   connectionLost,
+  people,
   problems,
   rooms,
   share,

@@ -5,6 +5,7 @@ import { CLOSE_CODES, ROLES } from '../lib/generated.js';
 import { Access } from '../lib/model/access.js';
 import { backoff } from '../lib/model/backoff.js';
 import { LiveConnection, SILENT_ATTEMPTS } from '../lib/model/connection.js';
+import { People } from '../lib/model/people.js';
 import { Problems } from '../lib/model/problems.js';
 
 const GONE = 1006;
@@ -13,8 +14,9 @@ const GONE = 1006;
 function start(answer = 'welcome') {
   const access = new Access(ROLES.editor.word);
   const problems = new Problems();
+  const people = new People();
   const world = { attempts: 0, probes: 0, waits: [], events: null, next: null };
-  new LiveConnection(access, problems, {
+  new LiveConnection(access, problems, people, {
     open: (events) => {
       world.attempts += 1;
       world.events = events;
@@ -36,7 +38,7 @@ function start(answer = 'welcome') {
     await new Promise((resolve) => setImmediate(resolve));
     world.next?.();
   };
-  return { access, problems, world };
+  return { access, problems, people, world };
 }
 
 const told = (role, reasons = []) => JSON.stringify({ role, reasons });
@@ -115,6 +117,19 @@ test('problems and notices that cannot be read are left out', () => {
 
   assert.deepEqual(problems.of('birds.md'), [UNSAVED]);
   assert.deepEqual(notices, []);
+});
+
+test('people and acceptances come from the live channel', () => {
+  const { people, world } = start();
+  const accepted = [];
+  people.accepted.connect((_, acceptance) => accepted.push(acceptance));
+  const carol = { name: 'carol', initials: 'C', color: 'red', role: ROLES.viewer.word };
+  world.events.said(JSON.stringify({ people: [{ ...carol, is_you: true, documents: ['birds.md'] }] }));
+  world.events.said(JSON.stringify({ accepted: { name: 'bob', role: ROLES.editor.word } }));
+  world.events.said('{"people": "all", "accepted": "bob"}');
+
+  assert.deepEqual(people.here, [{ ...carol, isYou: true, documents: ['birds.md'] }]);
+  assert.deepEqual(accepted, [{ name: 'bob', role: ROLES.editor.word }]);
 });
 
 test('access that has ended is told in the words of the close, and nothing is tried again', async () => {

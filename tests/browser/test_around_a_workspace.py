@@ -22,6 +22,7 @@ async def test_another_role_makes_the_page_another(demo: Demo, arrive: Arrive) -
 
     await demo.grant("alice", workspace, "carol", "co-owner")
     await expect(carol.page.locator(".coterie-Chip")).to_have_text("TernsCo-owner")
+    await expect(carol.page.locator(".coterie-Banner")).to_have_text("Your role is now Co-owner.")
     await expect(carol.page.locator(".coterie-Banner")).to_be_hidden()
 
     await demo.grant("alice", workspace, "carol", "viewer")
@@ -106,7 +107,7 @@ async def test_a_home_starts_from_the_control_panel_and_signing_out_there_ends_a
     await erin.page.get_by_role("button", name="Start My Server").click()
     await erin.in_lab()
     await expect(erin.page.locator(".coterie-Chip")).to_have_text("Home of erinCreator")
-    await expect(erin.page.locator("#jp-top-panel").get_by_role("button", name="Share")).to_be_hidden()
+    await expect(erin.page.locator("#jp-top-panel").get_by_role("button", name="Share")).to_be_visible()
 
     async with erin.context.expect_page() as opening:
         await erin.choose("File", "Hub Control Panel")

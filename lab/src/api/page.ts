@@ -1,9 +1,14 @@
 import { PageConfig } from '@jupyterlab/coreutils';
 
+import { ROLES } from '../generated.js';
+
 /** What the server wrote into the page about the workspace and the person. All of it is for show; the server decides. */
 export interface IPageFacts {
   /** The workspace's id, or `~name` for a home. */
   readonly workspace: string;
+  readonly isHome: boolean;
+  /** Whether it is the person's own home. */
+  readonly isOwnHome: boolean;
   readonly name: string;
   /** The person's role as the API writes it. */
   readonly role: string;
@@ -11,9 +16,9 @@ export interface IPageFacts {
   readonly view: string;
   /** The service's address for browsers: the person's workspaces. */
   readonly serviceUrl: string;
-  /** The workspace's own link, which starts its server; empty for a home. */
+  /** The own link of the workspace or home, by which one gets in. */
   readonly openUrl: string;
-  /** The address of the share window; empty for a home, which has none. */
+  /** The address of the share window. */
   readonly shareUrl: string;
 }
 
@@ -24,14 +29,17 @@ export function readPage(): IPageFacts | null {
   if (!role || !workspace) {
     return null;
   }
+  const isHome = workspace.startsWith('~');
   const serviceUrl = PageConfig.getOption('coterieServiceUrl');
   return {
     workspace,
+    isHome,
+    isOwnHome: isHome && role === ROLES.creator.word,
     name: PageConfig.getOption('coterieWorkspaceName') || workspace,
     role,
     view: PageConfig.getOption('coterieView'),
     serviceUrl,
-    openUrl: workspace.startsWith('~') ? '' : `${serviceUrl}w/${workspace}`,
+    openUrl: `${serviceUrl}w/${encodeURIComponent(workspace)}`,
     shareUrl: PageConfig.getOption('coterieShareUrl'),
   };
 }

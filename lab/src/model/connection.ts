@@ -3,6 +3,7 @@ import { CLOSE_CODES } from '../generated.js';
 import type { Access } from './access.js';
 import { backoff } from './backoff.js';
 import { asObject, parseObject } from './json.js';
+import { readAcceptance, readPeople, type People } from './people.js';
 import type { IDocumentNotice, IDocumentProblem, Problems } from './problems.js';
 
 /** What the connection needs of the world. */
@@ -20,9 +21,10 @@ export const SILENT_ATTEMPTS = 2;
 
 /** Keeps the live channel open and what it tells up to date, until access ends. */
 export class LiveConnection {
-  constructor(access: Access, problems: Problems, world: ILiveWorld) {
+  constructor(access: Access, problems: Problems, people: People, world: ILiveWorld) {
     this._access = access;
     this._problems = problems;
+    this._people = people;
     this._world = world;
   }
 
@@ -36,6 +38,8 @@ export class LiveConnection {
         const told = readTold(message);
         const problems = readProblems(message);
         const notice = readNotice(message);
+        const people = readPeople(message);
+        const acceptance = readAcceptance(message);
         if (told) {
           isWelcome = true;
           this._failures = 0;
@@ -48,6 +52,12 @@ export class LiveConnection {
         }
         if (notice) {
           this._problems.tell(notice);
+        }
+        if (people) {
+          this._people.gather(people);
+        }
+        if (acceptance) {
+          this._people.greet(acceptance);
         }
       },
       closed: (status, reason) => void this._closed(status, reason, isWelcome),
@@ -88,6 +98,7 @@ export class LiveConnection {
 
   private readonly _access: Access;
   private readonly _problems: Problems;
+  private readonly _people: People;
   private readonly _world: ILiveWorld;
   private _failures = 0;
 }

@@ -4,13 +4,15 @@ import { openLive, probeAccess } from '../api/live.js';
 import { readPage } from '../api/page.js';
 import { Access } from '../model/access.js';
 import { LiveConnection } from '../model/connection.js';
+import { People } from '../model/people.js';
 import { Problems } from '../model/problems.js';
 import { ICoterie } from './tokens.js';
 
 /** Reads the page's facts and follows the live channel. */
 export const access: JupyterFrontEndPlugin<ICoterie | null> = {
   id: '@coterie/lab:access',
-  description: 'Follows what the person may do in the workspace, and what is wrong with its documents.',
+  description:
+    'Follows what the person may do in the workspace, who else is there, and what is wrong with its documents.',
   autoStart: true,
   provides: ICoterie,
   activate: (app: JupyterFrontEnd): ICoterie | null => {
@@ -20,13 +22,14 @@ export const access: JupyterFrontEndPlugin<ICoterie | null> = {
     }
     const access = new Access(page.role, page.view);
     const problems = new Problems();
+    const people = new People();
     const settings = app.serviceManager.serverSettings;
-    new LiveConnection(access, problems, {
+    new LiveConnection(access, problems, people, {
       open: (events) => openLive(settings, events),
       probe: () => probeAccess(settings),
       later: (next, ms) => void setTimeout(next, ms),
       chance: Math.random,
     }).connect();
-    return { page, access, problems };
+    return { page, access, problems, people };
   },
 };

@@ -12,6 +12,9 @@ import { ICoterie } from './tokens.js';
 /** How long the notice of another role stands before the page is loaded again. */
 const NOTICE_MS = 3000;
 
+/** How long it stands where the page fits the new role as it is. */
+const NEWS_MS = 8000;
+
 /** Tells the person when access ends, cannot be checked, or has become another role. */
 export const standing: JupyterFrontEndPlugin<void> = {
   id: '@coterie/lab:standing',
@@ -27,6 +30,8 @@ export const standing: JupyterFrontEndPlugin<void> = {
     const trans = (translator ?? nullTranslator).load('coterie');
     const banner = new Banner();
     let isLeaving = false;
+    let role = access.role;
+    let news: INotice | null = null;
     const react = () => {
       if (access.standing.kind === 'ended') {
         replacePage({
@@ -35,9 +40,21 @@ export const standing: JupyterFrontEndPlugin<void> = {
           link: { label: trans.__('Go to your workspaces'), href: page.serviceUrl },
         });
         access.changed.disconnect(react);
+        news = null;
         return;
       }
-      banner.say(notice(access, page, trans));
+      if (access.role !== role) {
+        role = access.role;
+        const said = { text: trans.__('Your role is now %1.', trans.__(roleTitle(role))) };
+        news = said;
+        setTimeout(() => {
+          if (news === said) {
+            news = null;
+            react();
+          }
+        }, NEWS_MS);
+      }
+      banner.say(notice(access, page, trans) ?? news);
       if (access.isStale && !isLeaving) {
         isLeaving = true;
         setTimeout(() => {
@@ -62,19 +79,33 @@ function notice(access: IAccess, page: IPageFacts, trans: TranslationBundle): IN
     return null;
   }
   const { who } = access.standing;
-  const link = (label: string) => (page.openUrl ? { label, href: page.openUrl } : undefined);
-  switch (who) {
-    case 'service':
-      return { text: trans.__("Coterie's service cannot be reached; this page resumes by itself.") };
-    case 'server':
-      return {
+  const link = (label: string) => ({ label, href: page.openUrl });
+  if (who === 'service') {
+    return { text: trans.__("Coterie's service cannot be reached; this page resumes by itself.") };
+  }
+  if (page.isHome && !page.isOwnHome) {
+    // A guest's access ends with the session, and where there is no server nobody tells the page.
+    return {
+      text:
+        who === 'server'
+          ? trans.__("This home's server cannot be reached. If its owner stopped it, your access has ended.")
+          : trans.__(
+              'You are not signed in here any more. If its owner started this home anew, your access has ended.',
+            ),
+      link: link(trans.__('Try to open it')),
+    };
+  }
+  if (who === 'sign-in') {
+    return {
+      text: trans.__('You are not signed in here any more; this page resumes when you are.'),
+      link: link(trans.__('Sign in')),
+    };
+  }
+  return page.isOwnHome
+    ? // JupyterHub itself asks whether to start it.
+      { text: trans.__("This home's server cannot be reached; this page resumes by itself.") }
+    : {
         text: trans.__("The workspace's server cannot be reached; this page resumes by itself."),
         link: link(trans.__('Start the server')),
       };
-    case 'sign-in':
-      return {
-        text: trans.__('You are not signed in here any more; this page resumes when you are.'),
-        link: link(trans.__('Sign in')),
-      };
-  }
 }

@@ -18,7 +18,9 @@ export const viewerView: JupyterFrontEndPlugin<void> = {
     }
     const trans = (translator ?? nullTranslator).load('coterie');
     const notice = new ViewNotice({
-      text: trans.__('You see this workspace as a Viewer has it.'),
+      text: coterie.page.isHome
+        ? trans.__('You see this home as a Viewer has it.')
+        : trans.__('You see this workspace as a Viewer has it.'),
       leave: trans.__('Leave'),
       onLeave: leaveView,
     });
