@@ -18,7 +18,7 @@ from coterie.server.rooms.journal.folder import JournalFolder
 from coterie.server.rooms.registry import CannotJoin, Rooms
 from coterie.server.rooms.settings import Settings
 from coterie.server.rooms.worker.client import Worker
-from coterie.server.rooms.worker.results import NotSettled
+from coterie.server.rooms.worker.results import NotSettled, Source, WorkerDied
 from rooms.serving import Server, eventually
 
 
@@ -93,6 +93,34 @@ async def test_a_file_that_was_renamed_by_other_means_is_still_the_same_document
     assert "success" == await alice.save()
     assert "after start\n" == (impatient.root / "b.txt").read_text()
     assert not (impatient.root / "a.txt").exists()
+
+
+async def test_a_process_that_has_died_unasked_keeps_nobody_from_opening_a_document(server: Server) -> None:
+    (server.root / "a.txt").write_text("start\n")
+    session = await server.session("a.txt", "alice", "editor")
+    shared = (await server.rooms.start()).shared
+    await shared.start()
+    assert shared._process._process is not None
+    shared._process._process.kill()
+    alice = await server.connect(f"text:file:{session['fileId']}?sessionId={session['sessionId']}")
+    await alice.synchronise()
+
+    assert "start\n" == alice.text
+
+
+async def test_a_document_of_which_the_process_dies_again_is_refused(server: Server, monkeypatch: Any) -> None:
+    asked = []
+
+    async def die(_: Worker, source: Source) -> Any:
+        asked.append(source)
+        raise WorkerDied("The process has ended.")
+
+    (server.root / "a.txt").write_text("start\n")
+    session = await server.session("a.txt", "alice", "editor")
+    monkeypatch.setattr(Worker, "open_document", die)
+    code, _ = await (await server.connect(f"text:file:{session['fileId']}?sessionId={session['sessionId']}")).closed()
+
+    assert (4500, 2) == (code, len(asked))
 
 
 async def test_of_a_document_that_cannot_be_opened_nothing_stays_open(server: Server, monkeypatch: Any) -> None:

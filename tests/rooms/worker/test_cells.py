@@ -163,6 +163,29 @@ def test_a_cell_that_people_took_out_comes_back_if_another_program_has_changed_i
     assert ["b from outside", "c"] == sources(theirs)
 
 
+@pytest.mark.parametrize("have_ids", [True, False])
+def test_a_cell_that_people_took_out_stays_out_if_another_program_has_changed_only_others(have_ids: bool) -> None:
+    content = notebook("a", "b", nbformat_minor=5 if have_ids else 4)
+    doc = document(content)
+    theirs = copied(doc)
+    del shared_cells(theirs)[0]
+    content["cells"][1]["source"] = "b from outside"
+    theirs.apply_update(merged(doc, theirs, content))
+
+    assert ["b from outside"] == sources(theirs)
+
+
+def test_a_cell_that_people_took_out_stays_out_if_another_program_has_only_given_it_another_id() -> None:
+    content = notebook("a", "b")
+    doc = document(content)
+    theirs = copied(doc)
+    del shared_cells(theirs)[0]
+    content["cells"] = [cell | {"id": f"new-{cell['id']}"} for cell in content["cells"]]
+    theirs.apply_update(merged(doc, theirs, content))
+
+    assert [("new-cell-1", "b")] == [(cell["id"], cell["source"]) for cell in cells.read(theirs)[0]["cells"]]
+
+
 def test_what_another_program_changes_in_a_cell_that_people_moved_is_not_lost() -> None:
     content = notebook("a", "b")
     doc = document(content)

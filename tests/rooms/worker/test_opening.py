@@ -385,6 +385,24 @@ def test_a_change_that_a_save_met_is_merged_once_wherever_the_server_ends_after_
     assert "zero\n" + TEXT + "typed\n" == desk.file.read_text()
 
 
+def test_what_a_save_that_was_cut_short_met_is_dropped_if_it_brings_nothing(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.named("a.ipynb", "notebook").file.write_bytes(as_bytes(notebook("alpha\n")))
+    desk.open()
+    desk.type(notebook("alpha\n", "typed\n"))
+    draft = desk.prepare()
+    desk.note(RecordKind.SAVING, Mark(draft.through, (), draft.digest))
+    desk.file.write_text(json.dumps(notebook("alpha\n")))  # in another form
+    assert cut_short(desk, monkeypatch, placing, "sync_folder", True)
+    for _ in range(2):
+        desk.crash()
+        opened = desk.open()
+        assert (True, ()) == (opened.is_saved, opened.remarks)
+        assert desk.kind.write(desk.content, False) == desk.file.read_bytes()
+        assert [] == list(desk.folder.glob(".~*"))
+
+
 def test_a_draft_that_was_never_committed_is_swept_away(desk: Desk) -> None:
     desk.file.write_text(TEXT)
     desk.open()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -118,6 +119,50 @@ def test_a_change_from_outside_that_a_save_meets_is_put_aside_and_merged(opened:
     assert [] == list(opened.folder.glob(".~*"))
 
 
+def test_what_a_save_meets_and_is_only_in_another_form_does_not_keep_the_next_from_saving(
+    opened_notebook: Desk,
+) -> None:
+    desk = opened_notebook
+    desk.type(notebook("alpha\n"))
+    desk.prepare()
+    desk.file.write_text(json.dumps(notebook("alpha\n", "beta\n")))
+    committed = process.commit(desk.source)
+    desk.type(notebook("alpha\n", "gamma\n"))
+    desk.save()
+
+    assert committed.outside is None
+    assert desk.kind.write(desk.content, False) == desk.file.read_bytes()
+    assert [] == list(desk.folder.glob(".~*"))
+
+
+def test_what_a_save_meets_and_people_have_done_as_well_does_not_keep_the_next_from_saving(opened: Desk) -> None:
+    shorter = TEXT.replace("beta\n", "")
+    opened.type(shorter + "typed\n")
+    opened.prepare()
+    opened.file.write_text(shorter)
+    committed = process.commit(opened.source)
+    opened.type(shorter + "typed on\n")
+    opened.save()
+
+    assert committed.outside is None
+    assert shorter + "typed on\n" == opened.content == opened.file.read_text()
+    assert [] == list(opened.folder.glob(".~*"))
+
+
+def test_what_people_do_as_well_before_it_is_merged_does_not_keep_the_next_from_saving(opened: Desk) -> None:
+    shorter = TEXT.replace("beta\n", "")
+    opened.type(TEXT + "typed\n")
+    opened.prepare()
+    opened.file.write_text(shorter)
+    committed = process.commit(opened.source)
+    opened.type(shorter + "typed\n")
+    opened.save()
+
+    assert committed.outside is not None
+    assert shorter + "typed\n" == opened.content == opened.file.read_text()
+    assert [] == list(opened.folder.glob(".~*"))
+
+
 def test_a_change_of_same_size_and_time_is_not_overwritten(opened: Desk) -> None:
     times = opened.file.stat().st_atime_ns, opened.file.stat().st_mtime_ns
     opened.type(TEXT + "typed\n")
@@ -164,6 +209,21 @@ def test_a_cell_that_another_program_deletes_stays_if_somebody_has_typed_in_it(o
 
     assert sorted(expected) == sorted(cell["source"] for cell in desk.content["cells"])
     assert desk.kind.write(desk.content, False) == desk.file.read_bytes()
+
+
+def test_a_cell_that_people_took_out_stays_out_if_another_program_has_only_formatted_the_file(
+    opened_notebook: Desk,
+) -> None:
+    desk = opened_notebook
+    desk.type(notebook("alpha\n", "beta\n", "gamma\n"))
+    desk.save()  # signs it, so that it is read as trusted from here on
+    content = json.loads(desk.file.read_bytes())
+    desk.type(content | {"cells": desk.content["cells"][1:]})
+    desk.file.write_text(json.dumps(content))
+    desk.look()
+
+    assert ["beta\n", "gamma\n"] == [cell["source"] for cell in desk.content["cells"]]
+    assert [True, True] == [cell["metadata"]["trusted"] for cell in desk.content["cells"]]
 
 
 def test_what_is_no_notebook_any_more_is_kept_and_saved_over(opened_notebook: Desk) -> None:

@@ -44,7 +44,7 @@ from coterie.server.rooms.saver import SETTLE_LOOK, SETTLE_WITHIN
 from coterie.server.rooms.settings import Settings
 from coterie.server.rooms.whereabouts import Whereabouts, stamp_of
 from coterie.server.rooms.worker.client import Worker, Workers
-from coterie.server.rooms.worker.results import Denied, Gone, NotSettled, Opened, Source, Stamp, Unreadable
+from coterie.server.rooms.worker.results import Denied, Gone, NotSettled, Opened, Source, Stamp, Unreadable, WorkerDied
 from coterie.wire.close_codes import CloseCode
 
 #: Seconds between two looks at the files of open documents.
@@ -401,8 +401,10 @@ class Rooms:
 
 
 async def _patiently(workers: Workers, size: int, source: Source) -> tuple[Worker, Opened]:
-    """Also wait for whoever is writing the file at this moment."""
+    """Also wait for whoever is writing the file at this moment, and do it again if the process that did it has died: it
+    may have, of whatever else, before it was asked, and only what it dies of again is what it cannot open."""
     give_up_at = monotonic() + SETTLE_WITHIN
+    has_died = False
     while True:
         worker = workers.for_size(size)  # one that is for this document alone ends when it cannot open it
         try:
@@ -410,6 +412,11 @@ async def _patiently(workers: Workers, size: int, source: Source) -> tuple[Worke
         except NotSettled:
             if monotonic() > give_up_at:
                 raise
+        except WorkerDied:
+            if has_died:
+                raise
+            has_died = True
+            continue
         await asyncio.sleep(SETTLE_LOOK)
 
 

@@ -95,7 +95,7 @@ def changed_cells(before: Doc[Any], after: Doc[Any], notebook: Notebook) -> Chan
     *notebook* has otherwise. Raises Unreadable."""
     then, now = cells_by_id(before), cells_by_id(after)
     changed = frozenset(id_ for id_, cell in then.items() if now.get(id_) != cell)
-    same = {cell["id"] for cell in notebook["cells"] if (old := then.get(cell.get("id"))) and _wanted(old, cell) == old}
+    same = {cell["id"] for cell in notebook["cells"] if (old := then.get(cell.get("id"))) and not _differ(old, cell)}
     asked = then.keys() - same
     return ChangedParts(changed, frozenset(asked - _still_there(before, after, asked) if asked else ()))
 
@@ -230,7 +230,7 @@ def _change_cells(doc: Doc[Any], before: _Counting, after: list[Cell], since: Ch
         if old is None:
             continue
         id_ = before.cells[old]["id"]
-        if id_ in since.gone and before.cells[old] != _wanted(before.cells[old], after[new]):
+        if id_ in since.gone and _differ(before.cells[old], after[new]):
             continue
         if id_ in since.changed or (
             old in in_order and before.cells[old].get("cell_type") == after[new].get("cell_type")
@@ -316,6 +316,20 @@ def _wanted(before: Cell, after: Cell) -> Cell:
     elif "trusted" in before["metadata"]:
         metadata["trusted"] = before["metadata"]["trusted"]
     return after | {"metadata": metadata}
+
+
+def _differ(before: Cell, after: Cell) -> bool:
+    """Whether another program, in whose file a cell is *after*, has changed it.
+
+    Another id is no change, nor is having none, as before nbformat 4.5; nor is trust, which no file holds: reformatting
+    a file that was signed here brings it.
+    """
+    return _compared(before) != _compared(_wanted(before, after))
+
+
+def _compared(cell: Cell) -> Cell:
+    metadata = {key: value for key, value in cell["metadata"].items() if key != "trusted"}
+    return {key: value for key, value in cell.items() if key != "id"} | {"metadata": metadata}
 
 
 def _change_cell(shared: Map[Any], before: Cell, after: Cell) -> None:

@@ -205,6 +205,9 @@ class Mirror:
             self.place.drop_outcast()
             return Committed(stamp, None)
         self._is_outcast_merged = False
+        if self._brings_nothing(data):
+            self.place.drop_outcast()
+            return Committed(stamp, None)
         return Committed(stamp, self._of_outcast(data, draft, stamp))
 
     def take_outside(self) -> Outside | None:
@@ -266,10 +269,22 @@ class Mirror:
         known = {mark.digest for mark in (self.base, self._before_save, *self.begun) if mark is not None}
         if found is not None:  # as a save leaves it that was cut short where files cannot change places
             known.add(found.digest)
-        if self._is_outcast_merged or digest(data) in known:
+        if self._is_outcast_merged or digest(data) in known or self._brings_nothing(data):
             self.place.drop_outcast()
             return None
         return data
+
+    def _brings_nothing(self, outcast: bytes) -> bool:
+        """Whether merging this would change nothing: it says the same in another form, or what the head does anyway.
+
+        It would leave no record that tells that it was merged, and so be waited for by every save.
+        """
+        try:
+            update = self.of_outcast(outcast)
+        except Unreadable:
+            return False
+        doc = self.state_of(None)
+        return not update or not _update_of(doc, lambda: doc.apply_update(update))
 
     def _note(self, found: Found) -> None:
         self._on_disk = found.stamp, found.digest
