@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,16 +24,21 @@ CANARY = "ghp_" + "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0fG1234"
 
 @pytest.fixture(scope="module")
 async def home(demo: Demo) -> AsyncIterator[Place]:
-    """Alice's, with a secret by name and one in a notebook. Bob is a guest."""
+    """Alice's, with secrets by name, in what JupyterLab shows and beside it, and one in a notebook. Bob is a guest."""
     async with at_home(demo) as place:
         work = demo.work(place.url)
         (work / "with.ipynb").write_text(json.dumps({"cells": [{"source": f"token = '{CANARY}'"}]}))
         (work / "line\nbreak.env").write_text("PASSWORD=canary-of-a-file\n")
         (work / "loop").symlink_to(work)
+        (work.parent / ".ssh").mkdir()
+        (work.parent / ".ssh" / "id_ed25519").write_text("canary-of-a-file\n")
+        (work.parent / "environment" / "of-packages.pem").write_text("canary-of-a-file\n")
         await come_in(demo, "bob", place, await invite(demo, "alice", place.id))
         yield place
         for name in ("with.ipynb", "line\nbreak.env", "loop"):
             (work / name).unlink()
+        (work.parent / "environment" / "of-packages.pem").unlink()
+        shutil.rmtree(work.parent / ".ssh")
 
 
 def _origin(url: str) -> str:
@@ -72,13 +78,23 @@ async def test_the_share_windows_page_is_told_and_no_value_is_in_it(demo: Demo, 
     )
     lines = _lines(answer)
     found = [each for line in lines for each in line["found"]]
-    assert {"path": "with.ipynb", "kind": "token in a notebook"} in found
-    assert {"path": "line\nbreak.env", "kind": "environment"} in found
+    assert {"path": "work/with.ipynb", "kind": "token in a notebook"} in found
+    assert {"path": "work/line\nbreak.env", "kind": "environment"} in found
     assert len(found) == len({each["path"] for each in found})
     assert [False] * (len(lines) - 1) + [True] == [line["is_over"] for line in lines]
     assert (True, {"files", "found", "is_over", "is_complete"}) == (lines[-1]["is_complete"], set(lines[-1]))
     assert CANARY[8:20] not in answer.text
     assert "canary-of-a-file" not in answer.text
+
+
+async def test_a_key_beside_what_jupyterlab_shows_is_found_for_editors_reach_it(demo: Demo, home: Place) -> None:
+    lines = _lines(await demo.server("alice", "GET", f"{home.url}coterie/reach"))
+
+    found = [each for line in lines for each in line["found"]]
+    assert {"path": ".ssh", "kind": "key"} in found
+    assert {"path": ".ssh/id_ed25519", "kind": "key"} in found
+    assert [] == [each for each in found if each["path"].startswith("environment/")]
+    assert (True, True) == (lines[-1]["is_over"], lines[-1]["is_complete"])
 
 
 async def test_no_other_page_is_told_with_the_owners_cookies(demo: Demo, home: Place) -> None:

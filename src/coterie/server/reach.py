@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from pathlib import Path
@@ -27,6 +28,10 @@ LINE_EVERY: Final = 0.25
 #: Seconds for which a scan that is over its time, because a disk does not answer, is still waited for.
 _GRACE: Final = 1.0
 
+#: The home folder of this process, and so of the kernels and terminals that Editors use. Where none is known there is
+#: nothing at this path; pathlib would raise.
+_HOME: Final = Path(os.path.abspath(os.path.expanduser("~")))  # noqa: PTH100, PTH111
+
 #: Where the application's settings hold the scan that runs, if one does.
 _SCAN_SETTING: Final = "coterie_scan"
 
@@ -38,8 +43,9 @@ class ReachHandler(JupyterHandler):
     """``GET coterie/reach``: an ``application/x-ndjson`` of ``{"files", "found", "is_over", "is_complete"}``.
 
     ``files`` counts the files so far, ``found`` has ``{"path", "kind"}`` of what is new since the line before. The last
-    line has ``is_over``; ``is_complete`` says that nothing was left out for want of time or because there is too much.
-    A scan that begins ends the one before it, whose answer then ends incomplete.
+    line has ``is_over``; ``is_complete`` says that nothing was left out: for want of time, because there is too much or
+    it lies too deep, or because it cannot be read. A scan that begins ends the one before it, whose answer then ends
+    incomplete.
 
     404 in a workspace. The gate in front lets in the owner alone, and its refusals carry the same headers, so that the
     share window can tell why it was refused.
@@ -77,10 +83,13 @@ class ReachHandler(JupyterHandler):
 
     @web.authenticated
     async def get(self) -> None:
-        """Scan the folder that JupyterLab shows."""
+        """Scan the home folder but for the kernels' packages. If what JupyterLab shows lies elsewhere, scan that too.
+
+        Paths are relative to the home folder; of what lies elsewhere, to the folder that JupyterLab shows.
+        """
         if self._place.owner is None:
             raise web.HTTPError(HTTPStatus.NOT_FOUND)
-        scan = self._scan = Scan(Path(self.contents_manager.root_dir))
+        scan = self._scan = Scan(_HOME, Path(self.contents_manager.root_dir), without=self._place.environment)
         before: Scan | None = self.settings.get(_SCAN_SETTING)
         if before is not None:
             before.stop()
