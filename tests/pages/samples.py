@@ -200,6 +200,7 @@ def invited(name: str) -> dict[str, Any]:
     return {
         "links": links(name),
         "working": {link.id: link for link in links(name)},
+        "to_the_second": {link.id for link in links(name)},
         "guests": guests,
         "more_guests": "a cursor & more",
         "blocked": [invitations.Blocked(name=name)],
@@ -245,6 +246,7 @@ def homes(name: str, role: bodies.RoleWord) -> dict[str, dict[str, Any]]:
         "inviting/section.html": window,
         "inviting/revoked.html": window
         | {"name": name, "is_blocked": True, "removal": Removal([], left_running=True, stopping=False)},
+        "inviting/all_revoked.html": window | {"removal": Removal([], left_running=True)},
     }
 
 
@@ -314,7 +316,8 @@ def templates(name: str, role: bodies.RoleWord) -> dict[str, dict[str, Any]]:
         "inviting/links_revoked.html": changed | {"count": 2},
         "inviting/revoked.html": changed
         | {"is_blocked": False, "removal": Removal(reasons, left_running=True, stopping=False)},
-        "inviting/all_revoked.html": changed,
+        "inviting/all_revoked.html": changed | {"removal": Removal([], left_running=True)},
+        "inviting/left_running.html": {"workspace": one, "removal": Removal([], left_running=True)},
         "inviting/unblocked.html": changed,
         "inviting/hub_shares.html": shared,
         "inviting/admitted.html": changed | shared | {"role": "editor"},

@@ -135,7 +135,7 @@ async def test_a_home_that_does_not_run_can_be_tried_again(service: Service, vis
     answer = await preview(visitors["carol"], await link(service, "~dave", "dave"))
 
     assert 409 == answer.status_code
-    assert "Ask its owner to start it, and try again." in read(answer.text).text
+    assert "Ask whoever invited you to start it, and try again." in read(answer.text).text
     assert ["Try again"] == [button.text for button in read(answer.text).all("button")]
 
 

@@ -4,6 +4,7 @@ JupyterHub."""
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import httpx
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from coterie.actions.accept import accept_invitation
 from coterie.actions.actor import Actor
 from coterie.actions.invite import list_invitations, make_invitation
-from coterie.actions.sessions import end_session
+from coterie.actions.sessions import end_session, report_session
 from coterie.wire.audit import Via
 from coterie.wire.invitations import NewInvitation
 from pages.html import Element, read
@@ -109,7 +110,8 @@ async def test_a_link_is_shown_once_and_listed_without_its_secret(service: Servi
     assert re.fullmatch(re.escape(f"{service.url}invite/#") + "[A-Za-z0-9_-]{43}", url)
     assert "no-store" == made.headers["cache-control"]
     assert re.match(r"Link of \d\d:\d\d UTC by alice · 0 of 5 accepted · until the server stops · works for 9 min", row)
-    assert [row] == rows(read(page.text), "links")
+    (later,) = rows(read(page.text), "links")
+    assert row.partition("works for")[0] == later.partition("works for")[0]
     assert url.partition("#")[2] not in page.text
 
 
@@ -147,6 +149,43 @@ async def test_a_link_that_cannot_be_is_refused_in_a_sentence(
     assert sentence == read(answer.text).text
     assert answer.status_code in (403, 422)
     assert [] == (await list_invitations(service.world, await service.person("alice"), workspace)).items
+
+
+async def test_one_link_more_than_can_work_is_refused_in_a_sentence(
+    service: Service, visitors: Visitors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = await service.create("alice")
+    monkeypatch.setattr("coterie.actions.invite.INVITATIONS_MAX", 1)
+
+    await visitors["alice"].post(f"w/{workspace}/share/invitations")
+    refused = await visitors["alice"].post(f"w/{workspace}/share/invitations", role="editor")
+
+    assert 409 == refused.status_code
+    assert "1 links work here already. Revoke those that nobody needs, then make a new one." == read(refused.text).text
+
+
+async def test_links_of_one_minute_are_told_apart(service: Service, visitors: Visitors) -> None:
+    workspace = await service.create("alice")
+    now = service.world.now
+    minute = now().replace(second=0, microsecond=0)
+    secrets = []
+    for ago in (120, 110, 60):
+        # The world is frozen for everybody but a test that turns its clock.
+        object.__setattr__(service.world, "now", lambda at=minute - timedelta(seconds=ago): at)
+        try:
+            secrets.append(await link(service, workspace))
+        finally:
+            object.__setattr__(service.world, "now", now)
+    await accept(service, secrets[1], "bob")
+    await accept(service, secrets[2], "carol")
+
+    page = await window(visitors["alice"], workspace)
+
+    listed = sorted(re.findall(r"Link of .*?(\d\d:\d\d(?::\d\d)?) UTC", page.one("ul", id="links").text))
+    first, alone = [f"{minute - timedelta(seconds=ago):%H:%M}" for ago in (120, 60)]
+    assert [f"{first}:00", f"{first}:10", alone] == listed
+    by_guests = [re.findall(r"link of .*?(\d\d:\d\d(?::\d\d)?) UTC", row) for row in rows(page, "guests")]
+    assert [[f"{first}:10"], [alone]] == by_guests
 
 
 async def test_one_link_or_all_are_revoked_and_guests_stay(service: Service, visitors: Visitors) -> None:
@@ -236,6 +275,27 @@ async def test_all_are_revoked_at_once(service: Service, visitors: Visitors) -> 
     assert [404] * 3 == [(await visitors[who].get(f"w/{workspace}")).status_code for who in ("bob", "carol", "dave")]
 
 
+async def test_revoking_all_says_what_goes_on_and_how_it_ends(service: Service, visitors: Visitors) -> None:
+    workspace, home = await service.create("alice"), await service.run_home("alice")
+    idle = await service.create("alice")
+    async with service.world.store.reading() as tx:
+        stored = await tx.find_workspace(workspace)
+    assert stored is not None
+    await report_session(service.world, stored, "a-session")
+    for place in (workspace, home, idle):
+        await accept(service, await link(service, place, role="editor"), "bob")
+
+    of_workspace, of_home, of_idle = [
+        read((await visitors["alice"].post(f"w/{place}/share/guests/revoke-all")).text).one("div", id="notice")
+        for place in (workspace, home, idle)
+    ]
+
+    assert "What they left running goes on. Stopping the server ends it, for everybody" in of_workspace.text
+    assert ["Revoke all share links", "Stop the server"] == [button.text for button in of_workspace.all("button")]
+    assert of_home.text.endswith("What they left running goes on until you stop your server.")
+    assert "left running" not in of_idle.text
+
+
 async def test_a_block_is_listed_and_lifted(service: Service, visitors: Visitors) -> None:
     workspace = await service.create("alice")
     await accept(service, await link(service, workspace), "bob")
@@ -314,7 +374,8 @@ async def test_a_share_made_at_the_hub_is_shown_and_admitted_or_removed(service:
     inside = await visitors["dave"].get(f"w/{home}")
     removed = await visitors["alice"].post(f"w/{home}/share/hub-shares/remove", kind="group", name="bio")
 
-    assert [("dave", "User · lets nobody in"), ("bio", "Group · lets nobody in")] == [
+    rights = "cannot open it, but may have other rights at JupyterHub"
+    assert [("dave", f"User · {rights}"), ("bio", f"Group · {rights}")] == [
         (item.one("span", dir="auto").text, item.all("span")[-1].text) for item in shown.all("li")
     ]
     assert ["Admit", "Remove", "Remove"] == [button.text for button in shown.all("button")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from playwright.async_api import Browser, BrowserContext, Page, Route, expect
 
 from coterie.actions.accept import accept_invitation
 from coterie.actions.actor import Actor
+from coterie.actions.guests import list_guests
 from coterie.actions.invite import make_invitation
 from coterie.wire.audit import Via
 from coterie.wire.invitations import NewInvitation
@@ -292,9 +294,19 @@ async def test_every_end_of_looking_is_said(
 
 async def is_nowhere(page: Page, windows: Windows, secret: str) -> bool:
     """Whether the secret was asked for nowhere and is in neither the address, the page, the tab's memory nor a log."""
+    return await is_kept_alone(page, windows, secret) and not await is_kept(page, secret)
+
+
+async def is_kept_alone(page: Page, windows: Windows, secret: str) -> bool:
+    """Whether the secret is in none of these but, perhaps, this tab's memory."""
     texts = [*windows.seen.urls, *windows.seen.lines, page.url, await page.content()]
-    texts.append(await page.evaluate("JSON.stringify([{ ...sessionStorage }, { ...localStorage }, history.state])"))
+    texts.append(await page.evaluate("JSON.stringify([{ ...localStorage }, history.state])"))
     return [text for text in texts if secret in text] == []
+
+
+async def is_kept(page: Page, secret: str) -> bool:
+    """Whether this tab's memory has the secret."""
+    return secret in await page.evaluate("JSON.stringify({ ...sessionStorage })")
 
 
 async def test_who_is_signed_in_sees_the_offer_and_accepts(service: Service, windows: Windows) -> None:
@@ -304,7 +316,7 @@ async def test_who_is_signed_in_sees_the_offer_and_accepts(service: Service, win
 
     await expect(page.get_by_role("heading", name="alice invites you")).to_be_focused()
     assert f"{service.url}invite/" == page.url
-    assert await is_nowhere(page, windows, secret)
+    assert await is_kept_alone(page, windows, secret)
     await page.get_by_role("button", name="Accept").press("Enter")
     await page.wait_for_url("http://alice.localhost/user/alice/lab")
 
@@ -326,19 +338,20 @@ async def test_who_is_not_signed_in_signs_in_and_comes_back(service: Service, wi
 
     await expect(page.get_by_role("heading", name="alice invites you")).to_be_visible()
     assert f"{service.url}invite/" == page.url
-    assert await is_nowhere(page, windows, secret)
+    assert await is_kept_alone(page, windows, secret)
     await page.get_by_role("button", name="Accept").click()
     await page.wait_for_url(f"{service.url}w/{workspace}")
     assert await is_nowhere(page, windows, secret)
 
 
 async def test_somebody_who_declines_is_told_that_nothing_changed(service: Service, windows: Windows) -> None:
-    workspace = await service.create("alice")
-    page = await windows.open("erin", f"invite/#{await link(service, workspace)}")
+    secret = await link(service, await service.create("alice"))
+    page = await windows.open("erin", f"invite/#{secret}")
 
     await page.get_by_role("button", name="Decline").press("Enter")
 
     await expect(page.get_by_role("heading", name="Declined")).to_be_focused()
+    assert await is_nowhere(page, windows, secret)
     await page.reload()
     await expect(page.get_by_role("heading", name="Open the link once more")).to_be_visible()
 
@@ -352,6 +365,7 @@ async def test_a_refusal_says_what_to_do_and_another_link_can_be_opened_in_its_p
 
     await expect(page.get_by_role("heading", name="Your own invitation")).to_be_focused()
     await expect(page.get_by_role("link", name="Open it")).to_have_attribute("href", f"/services/coterie/w/{workspace}")
+    assert await is_nowhere(page, windows, own)
     await page.evaluate("secret => { location.hash = secret; }", good)
 
     await expect(page.get_by_role("heading", name="bob invites you")).to_be_visible()
@@ -368,3 +382,135 @@ async def test_no_answer_can_be_tried_again(service: Service, windows: Windows) 
     await page.get_by_role("button", name="Try again").click()
 
     await expect(page.get_by_role("heading", name="alice invites you")).to_be_visible()
+
+
+async def test_only_the_invitation_that_is_shown_can_be_accepted(service: Service, windows: Windows) -> None:
+    first, second = await service.create("alice"), await service.create("bob")
+    secrets = await link(service, first), await link(service, second, "bob")
+    page = await windows.open("erin")
+    has_come, may_go, has_gone = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def delay(route: Route) -> None:
+        if secrets[0] in (route.request.post_data or ""):
+            has_come.set()
+            await may_go.wait()
+            await route.continue_()
+            has_gone.set()
+        else:
+            await route.continue_()
+
+    await page.route("**/invite/preview", delay)
+    await page.goto(f"{service.url}invite/#{secrets[0]}")
+    await has_come.wait()
+    await page.evaluate("secret => { location.hash = secret; }", secrets[1])
+    await expect(page.get_by_role("heading", name="bob invites you")).to_be_visible()
+    may_go.set()
+    await has_gone.wait()
+    await expect(page.get_by_role("heading", name="bob invites you")).to_be_visible()
+    await page.get_by_role("button", name="Accept").click()
+    await page.wait_for_url(f"{service.url}w/{second}")
+
+    guests = [
+        [guest.name for guest in (await list_guests(service.world, await service.person(by), workspace)).items]
+        for by, workspace in (("alice", first), ("bob", second))
+    ]
+    assert [[], ["erin"]] == guests
+
+
+async def test_the_page_can_be_loaded_anew_for_ten_minutes(service: Service, windows: Windows) -> None:
+    secret = await link(service, await service.create("alice"))
+    offer = "alice invites you"
+    page = await windows.open("erin")
+    await page.clock.install()
+    await page.goto(f"{service.url}invite/#{secret}")
+    await expect(page.get_by_role("heading", name=offer)).to_be_visible()
+
+    await page.clock.run_for(300_000)
+    await page.reload()
+    await expect(page.get_by_role("heading", name=offer)).to_be_focused()
+    assert await is_kept(page, secret)
+    await page.clock.run_for(301_000)
+
+    assert await is_nowhere(page, windows, secret)
+    await expect(page.get_by_role("button", name="Accept")).to_be_visible()
+    await page.reload()
+    await expect(page.get_by_role("heading", name="Open the link once more")).to_be_visible()
+
+
+async def test_what_was_kept_for_long_is_forgotten(service: Service, windows: Windows) -> None:
+    secret = await link(service, await service.create("alice"))
+    page = await windows.open("erin", "invite/")
+
+    for until in ("Date.now() - 1", "Date.now() + 700_000", "null", "'soon'"):
+        keep = f"text => sessionStorage.setItem('coterie-invitation', JSON.stringify({{ text, until: {until} }}))"
+        await page.evaluate(keep, secret)
+        await page.reload()
+
+        await expect(page.get_by_role("heading", name="Open the link once more")).to_be_focused()
+        assert await is_nowhere(page, windows, secret)
+
+
+async def test_a_refusal_that_passes_keeps_the_invitation(service: Service, windows: Windows) -> None:
+    secret = await link(service, await service.create("alice"))
+    page = await windows.open("erin")
+
+    async def wrong_token(route: Route) -> None:
+        await route.continue_(headers=route.request.headers | {"x-csrf-token": "of-a-sign-in-before"})
+
+    await page.route("**/invite/preview", wrong_token)
+    await page.goto(f"{service.url}invite/#{secret}")
+
+    await expect(page.get_by_role("heading", name="Not now")).to_be_focused()
+    await expect(page.locator("#not-now")).to_contain_text("Reload and try again.")
+    await page.unroute("**/invite/preview")
+    await page.get_by_role("button", name="Try again").click()
+
+    await expect(page.get_by_role("heading", name="alice invites you")).to_be_visible()
+
+
+async def test_a_sign_in_that_is_left_leaves_no_secret_behind(service: Service, windows: Windows) -> None:
+    secret = await link(service, await service.create("alice"))
+    page = await windows.open("", f"invite/#{secret}")
+    await page.wait_for_url("http://hub.localhost/**")
+    await page.goto(f"{service.url}static/icon.svg")
+    assert await is_kept(page, secret)
+
+    await page.context.add_cookies([{"name": "coterie", "value": "erin", "url": service.url}])
+    await page.goto(service.url)
+
+    await expect(page.get_by_role("heading", level=1)).to_be_visible()
+    assert await is_nowhere(page, windows, secret)
+
+
+async def test_one_link_too_many_leaves_the_form_and_the_last_link_as_they_are(
+    service: Service, windows: Windows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("coterie.actions.invite.INVITATIONS_MAX", 1)
+    page = await windows.open("alice", f"w/{await service.create('alice')}/share")
+    create = page.get_by_role("button", name="Create invitation link")
+    await create.click()
+    url = await page.locator("#invite-link").input_value()
+
+    await page.locator("#invite-role").select_option("Editor")
+    await page.locator("#invite-uses").fill("7")
+    await create.click()
+
+    await expect(page.locator("#notice .problem")).to_contain_text("links work here already.")
+    await expect(page.locator("#invite-role")).to_have_value("editor")
+    await expect(page.locator("#invite-uses")).to_have_value("7")
+    await expect(page.locator("#invite-link")).to_have_value(url)
+
+
+async def test_the_two_links_of_a_window_are_told_apart(service: Service, windows: Windows) -> None:
+    workspace = await service.create("alice")
+    page = await windows.open("alice", f"w/{workspace}/share")
+    await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await page.get_by_role("button", name="Create invitation link").click()
+    await expect(page.get_by_role("button", name="Copy link", exact=True)).to_have_count(1)
+
+    await page.get_by_role("button", name="Copy link of the workspace").click()
+    await expect(page.locator("#notice")).to_have_text("The link has been copied.")
+
+    assert f"{service.url}w/{workspace}" == await page.evaluate("navigator.clipboard.readText()")
+    await expect(page.get_by_role("heading", name="Link of the workspace")).to_be_visible()
+    await expect(page.get_by_role("textbox", name="Link of the workspace")).to_have_value(f"{service.url}w/{workspace}")

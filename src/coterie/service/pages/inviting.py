@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 from fastapi import APIRouter
@@ -20,7 +21,7 @@ from coterie.service.dependencies import InWorld
 from coterie.service.pages.rendering import SignedIn, addresses_of, answer
 from coterie.service.pages.requests import Field, number, read, wants_fragment
 from coterie.service.sign_in import GuardedForm, PageCaller, SignedInOnPage
-from coterie.wire.invitations import EXPIRES_MAX, EXPIRES_MIN, USES_MAX, Admission, HubShare, NewInvitation
+from coterie.wire.invitations import EXPIRES_MAX, EXPIRES_MIN, USES_MAX, Admission, HubShare, Invitation, NewInvitation
 from coterie.wire.problems import ProblemCode
 
 router = APIRouter(prefix="/w/{workspace_id}/share", include_in_schema=False)
@@ -42,10 +43,18 @@ async def show_invited(
     return {
         "links": links,
         "working": {link.id: link for link in links},
+        "to_the_second": _alike(links),
         "guests": guests.items,
         "more_guests": guests.next,
         "blocked": blocked.items,
     }
+
+
+def _alike(links: list[Invitation]) -> set[str]:
+    """The ids of those that were made in the same minute as another: the minute does not tell them apart."""
+    minutes = {link.id: link.created_at.replace(second=0, microsecond=0) for link in links}
+    count = Counter(minutes.values())
+    return {link_id for link_id, minute in minutes.items() if count[minute] > 1}
 
 
 @router.get("/guests")
@@ -123,9 +132,10 @@ async def revoke_guest(
 async def revoke_guests(
     request: Request, workspace_id: str, caller: GuardedForm, world: InWorld, guests_shown: Field = ""
 ) -> Response:
-    """Takes back what invitations gave, from everybody at once."""
-    await remove_all_guests(world, caller.actor, workspace_id)
-    return await _changed(request, caller, world, workspace_id, "inviting/all_revoked.html", guests_shown)
+    """Takes back what invitations gave, from everybody at once, and says what they may have left running."""
+    removal = await remove_all_guests(world, caller.actor, workspace_id)
+    template = "inviting/all_revoked.html"
+    return await _changed(request, caller, world, workspace_id, template, guests_shown, removal=removal)
 
 
 @router.post("/guests/unblock")

@@ -88,9 +88,10 @@ def exact(time: datetime) -> str:
     return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
-def moment(time: datetime, now: datetime) -> str:
-    """The instant in UTC, without the day where that is the present one."""
-    return exact(time) if time.astimezone(UTC).date() != now.date() else time.astimezone(UTC).strftime("%H:%M UTC")
+def moment(time: datetime, now: datetime, *, seconds: bool = False) -> str:
+    """The instant in UTC, with *seconds* or to the minute, and without the day where that is the present one."""
+    day = "" if time.astimezone(UTC).date() == now.date() else "%Y-%m-%d "
+    return time.astimezone(UTC).strftime(f"{day}{'%H:%M:%S' if seconds else '%H:%M'} UTC")
 
 
 def _rfc3339(time: datetime) -> str:

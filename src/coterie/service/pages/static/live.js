@@ -50,11 +50,15 @@ function take(before, after, heading) {
   }
 }
 
-/** Takes over how long something still works: this clock may have stood still meanwhile. */
+/** Takes over how long ago something was, and how long it still works: this clock may have stood still meanwhile. */
 function takeTime(before, row) {
   const [time, left] = [before, row].map((each) => each.querySelector('[data-remaining]'));
   if (time && left) {
     time.dataset.remaining = left.dataset.remaining;
+  }
+  const ago = [...row.querySelectorAll('time[title]:not([class])')];
+  for (const [number, each] of [...before.querySelectorAll('time[title]:not([class])')].entries()) {
+    each.textContent = ago[number]?.textContent ?? each.textContent;
   }
 }
 

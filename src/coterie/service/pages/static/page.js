@@ -17,8 +17,29 @@ function closeMenus(except) {
 
 document.addEventListener('click', (event) => closeMenus(event.target.closest('details.menu')));
 
-// The list moves up under the pointer when a row goes: the second click of a double click is for nobody.
-document.addEventListener('click', (event) => event.detail > 1 && event.target.closest('button') && event.preventDefault());
+// Rows move under a pointer that rests when one comes or goes: a click that follows at once was meant for what stood there.
+const MOVED_MS = 1000;
+let pointedAt = null;
+let swappedAt = -MOVED_MS;
+document.addEventListener('htmx:beforeSwap', () => {
+  // Of swaps in a row the first counts.
+  if (performance.now() - swappedAt >= MOVED_MS) {
+    pointedAt = document.querySelector('button:hover');
+  }
+});
+document.addEventListener('htmx:afterSwap', () => (swappedAt = performance.now()));
+document.addEventListener('pointermove', ({ movementX, movementY }) => {
+  swappedAt = movementX || movementY ? -MOVED_MS : swappedAt;
+});
+document.addEventListener('click', (event) => {
+  const button = event.target.closest('button');
+  // A click by keyboard has no place.
+  const isAtOnce = event.detail > 0 && performance.now() - swappedAt < MOVED_MS;
+  const isAnother = button !== pointedAt && (!button?.id || button.id !== pointedAt?.id);
+  if (button && ((isAtOnce && isAnother) || event.detail > 1)) {
+    event.preventDefault();
+  }
+});
 
 /** Where a key leads from *here* in a menu, from its first entry to its last and round. */
 function entryAt(key, entries, here) {
@@ -73,8 +94,10 @@ function localise(root) {
   for (const time of root.querySelectorAll('time:is(.end, .moment):not([title])')) {
     const instant = new Date(time.dateTime);
     const isToday = time.matches('.moment') && instant.toDateString() === new Date().toDateString();
+    const dateStyle = isToday ? undefined : 'medium';
+    const timeStyle = time.matches('.to-the-second') ? 'medium' : 'short';
     time.title = time.textContent;
-    time.textContent = instant.toLocaleString([], { dateStyle: isToday ? undefined : 'medium', timeStyle: 'short' });
+    time.textContent = instant.toLocaleString([], { dateStyle, timeStyle });
   }
 }
 
@@ -114,3 +137,12 @@ document.addEventListener('htmx:afterRequest', ({ detail }) => {
     document.querySelector(thenFocus)?.focus();
   }
 });
+
+// This tab keeps the secret of an invitation for the invitation's own page. Whoever is on another one has left it.
+if (!document.getElementById('invitation')) {
+  try {
+    sessionStorage.removeItem('coterie-invitation');
+  } catch {
+    // The browser lets no page have a memory.
+  }
+}
