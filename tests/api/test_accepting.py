@@ -272,13 +272,18 @@ async def test_the_stronger_role_counts_and_another_invitation_is_a_grant_of_its
     assert ["erin", "erin"] == await place.guests()
 
 
-async def test_accepting_answers_what_one_had_asked_for(place: Place, erin: Somebody) -> None:
+async def test_accepting_answers_what_one_had_asked_for_where_it_lets_one_edit(place: Place, erin: Somebody) -> None:
     await erin.call("POST", f"{place.path}/requests", json={"note": "please"})
-    assert 1 == len((await place.maker.call("GET", f"{place.path}/requests")).json()["items"])
 
-    await accept(erin, await place.invite())
+    async def waiting() -> int:
+        return len((await place.maker.call("GET", f"{place.path}/requests")).json()["items"])
 
-    assert [] == (await place.maker.call("GET", f"{place.path}/requests")).json()["items"]
+    before = await waiting()
+    await accept(erin, await place.invite(role="viewer"))
+    as_viewer = await waiting()
+    await accept(erin, await place.invite(role="editor"))
+
+    assert (1, 1, 0) == (before, as_viewer, await waiting())
 
 
 async def test_it_is_announced_and_recorded(service: Service, shared: Place, erin: Somebody) -> None:

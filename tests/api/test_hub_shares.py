@@ -296,3 +296,15 @@ async def test_both_are_in_the_audit_log(home: Place) -> None:
         f"{owner} removed JupyterHub's share with dave",
         f"{owner} admitted erin as Viewer",
     ] == [record["sentence"] for record in records[:3]]
+
+
+async def test_a_share_made_by_hand_gives_a_guest_no_more_than_coming_in(home: Place, erin: Somebody) -> None:
+    """The Hub would add to it instead of replacing it."""
+    server = f"server={home.id[1:]}/"
+    await share(home, "user", "erin", f"access:servers!{server}", f"delete:servers!{server}")
+    assert 200 == (await accept(erin, await home.invite())).status_code
+
+    await erin.call("POST", f"{home.path}/open")  # in vain: no server runs that they could be led to
+    await wait_for_shares(home.service.world)
+
+    assert {"erin": [f"access:servers!{server}"]} == await at_the_hub(home)

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from api.accounts import account
 from api.conftest import Service
 from api.inviting import Place, RunningHub, Somebody, accept, home_of_somebody, later, preview, secret_of
+from coterie.actions import invite
 from coterie.actions.invite import digest_of
 from coterie.store.tables import audit, invitations, metadata, outbox
 from coterie.wire.events import EventKind
@@ -398,3 +399,16 @@ async def test_a_copy_has_neither_invitations_nor_guests(service: Service, place
     grants = (await place.maker.call("GET", f"{copy.path}/grants")).json()["items"]
     assert [("alice", "creator"), ("bob", "viewer")] == [(grant["name"], grant["role"]) for grant in grants]
     assert ([], []) == (await copy.invitations(), await copy.guests())
+
+
+async def test_so_many_links_work_at_a_time_and_no_more(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(invite, "INVITATIONS_MAX", 2)
+    for _ in range(2):
+        await place.invite()
+
+    refused = await place.maker.call("POST", f"{place.path}/invitations")
+    await place.maker.call("DELETE", f"{place.path}/invitations/{(await place.invitations())[0]['id']}")
+
+    assert (409, "too-many-invitations") == (refused.status_code, refused.json()["code"])
+    assert await place.invite()
+    assert 2 == len(await place.invitations())

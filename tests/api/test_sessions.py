@@ -4,17 +4,34 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
+from uuid import uuid4
 
 import pytest
 
 from api.conftest import Service
+from api.inviting import Place, Somebody, accept
 from coterie.actions.admit import keep_shares_in_step
+from coterie.actions.explain import decide_at_once, decide_for_server
 from coterie.actions.sessions import end_session, report_session
 from coterie.store import StoredWorkspace, Unavailable
 from coterie.wire.events import EventKind
 from support.demo import until
 
 pytestmark = pytest.mark.hub
+
+#: A workspace's id, and the session in which somebody is a guest there.
+Guest = tuple[str, str]
+
+
+@pytest.fixture
+async def bob(service: Service) -> Guest:
+    """Bob, an Editor for one session of a workspace."""
+    place = Place(service, Somebody(service, "alice"), await service.create("alice"), set())
+    session = uuid4().hex
+    await report_session(service.world, await place.stored(), session)
+    accepted = await accept(Somebody(service, "bob"), await place.invite(role="editor", lifetime="session"))
+    assert 200 == accepted.status_code, accepted.text
+    return place.id, session
 
 
 async def _stored(service: Service, workspace: str) -> StoredWorkspace:
@@ -87,3 +104,31 @@ async def test_a_database_that_is_away_for_a_moment_does_not_end_the_consumer(
     consumer.cancel()
     with suppress(asyncio.CancelledError):
         await consumer
+
+
+async def test_a_new_server_is_told_of_nobody_from_the_session_before(service: Service, bob: Guest) -> None:
+    """Also before it has reported itself, while that session is still on record."""
+    world, (place, earlier) = service.world, bob
+    stored = await _stored(service, place)
+
+    told = {
+        session: [
+            (await decide_for_server(world, stored, session, "bob")).role,
+            (await decide_at_once(world, stored, session, ["bob", "nobody-at-all"])).decisions[0].role,
+        ]
+        for session in (earlier, uuid4().hex, None)
+    }
+
+    assert ["editor", "editor"] == told.pop(earlier)
+    assert [[None, None], [None, None]] == list(told.values())
+
+
+async def test_decisions_about_many_are_those_about_each_in_the_same_order(service: Service) -> None:
+    workspace = await service.create("alice", "Many")
+    await service.grant("alice", workspace, "group", "astro", "viewer")
+    stored, names = await _stored(service, workspace), ["carol", "nobody-at-all", "alice", "bob", "dave", "bob"]
+
+    at_once = await decide_at_once(service.world, stored, None, names)
+
+    assert [await decide_for_server(service.world, stored, None, name) for name in names] == at_once.decisions
+    assert ["viewer", None, "creator", "viewer", None, "viewer"] == [each.role for each in at_once.decisions]

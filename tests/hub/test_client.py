@@ -38,11 +38,24 @@ async def test_a_decision_is_asked_for_the_name_as_it_is(service: ServiceOfOurs,
     service.body = {"person": "p1", "name": name, "role": "viewer", "reasons": ["Viewer"], "until": None}
 
     async with _client(service) as client:
-        decision = await client.decide(name)
+        decision = await client.decide("session-1", name)
 
     assert decision == ServerDecision(person="p1", name=name, role="viewer", reasons=["Viewer"])
     assert service.asked[0].scope["path"] == f"/services/coterie/api/v1/server/decisions/{name}"
-    assert service.asked[0].scope["query_string"] == b""
+    assert service.asked[0].scope["query_string"] == b"session=session-1"
+
+
+async def test_decisions_about_many_people_are_asked_for_in_parts(service: ServiceOfOurs) -> None:
+    names = [f"person-{number:04}" for number in range(PEOPLE_MAX + 1)]
+    nothing = {"person": "", "name": "", "role": None, "reasons": [], "until": None}
+    service.body = {"decisions": [nothing] * PEOPLE_MAX}
+
+    async with _client(service) as client:
+        decisions = await client.decide_at_once("session-1", names)
+
+    assert names == sorted(decisions)
+    assert [names[:PEOPLE_MAX], names[PEOPLE_MAX:]] == [json.loads(body)["names"] for body in service.sent]
+    assert {b"session=session-1"} == {request.scope["query_string"] for request in service.asked}
 
 
 async def test_names_are_asked_for_in_one_body_and_each_person_once(service: ServiceOfOurs) -> None:

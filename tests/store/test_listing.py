@@ -268,3 +268,20 @@ async def test_who_gave_is_who_made_the_youngest_grant_that_counts(
             await tx.get_listed("a" * 16, _person(bob), at=noon)
 
     assert listed.given_by == alice
+
+
+async def test_a_home_is_found_by_what_it_is_called(
+    store: Store, alice: StoredPerson, bob: StoredPerson, noon: datetime
+) -> None:
+    async with store.writing() as tx:
+        home = await tx.see_home(alice.id, "alice", noon)
+        await tx.report_session(home.id, "session")
+        await tx.put_guest(home.id, bob.id, Role.EDITOR, source="a" * 16, session="session", by=alice.id, at=noon)
+
+    async with store.reading() as tx:
+        found = {
+            q: [item.workspace.id for item in await tx.list_workspaces(_person(bob), at=noon, limit=9, q=q)]
+            for q in ("home of ALI", "lice", "of a", "home of bob", "homeof")
+        }
+
+    assert {"home of ALI": [home.id], "lice": [home.id], "of a": [home.id], "home of bob": [], "homeof": []} == found

@@ -106,7 +106,8 @@ async def _take(world: World, tx: Transaction, actor: Actor, offer: _Offer) -> N
     )
     if not offer.has_used:
         await tx.count_use(invitation)
-    await tx.remove_request(offer.place.id, actor.id)  # whatever they asked is answered by this
+    if policy.may_run(invitation.role):
+        await tx.remove_request(offer.place.id, actor.id)  # there is hardly more that they can have asked for
     await record(world, tx, actor, AuditAct.ACCEPTED, offer.place, invitation=invitation.id, role=invitation.role.word)
 
 

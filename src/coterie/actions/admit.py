@@ -124,6 +124,8 @@ async def _review(world: World, workspace: StoredWorkspace, principal: Principal
         entries = await tx.list_entries(workspace.id)
         facts = await tx.facts(workspace.id)
         people = await tx.get_people([entry.person_id for entry in entries])
+    if principal is None:
+        await world.directory.prepare([person.name for person in people.values()])
     if principal is not None and principal.key not in {entry.person_id for entry in entries}:
         await _look_at_gone(world, workspace, principal)
     for entry in entries:
@@ -166,6 +168,9 @@ def _may_enter(world: World, person: Person | None, facts: Facts) -> bool:
 
 
 async def _let_in(world: World, workspace: StoredWorkspace, entry: StoredEntry, name: str) -> None:
+    if workspace.is_home:
+        # One that was made at the Hub itself may let its user do more than come in, and is only added to.
+        await world.hub.withdraw(workspace.account, name)
     await world.hub.share(workspace.account, name)
     async with world.store.writing() as tx:
         is_wanted = await tx.mark_admitted(workspace.id, entry.person_id)

@@ -209,8 +209,6 @@ def _deed(entry: AuditEntry, whom: str) -> str:
             return f"accepted an invitation as {_role(details.get('role'))}"
         case AuditAct.GUEST_REMOVED:
             return f"took back what invitations gave {whom}"
-        case AuditAct.GUESTS_REMOVED:
-            return "took back what invitations gave everybody"
         case AuditAct.BLOCKED:
             return f"blocked {whom}"
         case AuditAct.UNBLOCKED:

@@ -60,6 +60,6 @@ def _sentence(refusal: Refusal, decision: Decision) -> str:
         case Why.INVITATION_HAS_NO_MAKER:
             return "Whoever made this invitation may not invite any more. Ask somebody else for a new one."
         case Why.SERVER_NOT_RUNNING:
-            return "The server does not run now. Ask its owner to start it, and try again."
+            return "The server does not run now. Ask whoever invited you to start it, and try again."
         case Why.ONESELF:
             return "Nobody can do this to themselves. Ask another administrator."

@@ -76,16 +76,19 @@ async def _has_accepted(tx: Transaction, workspace_id: str, person_id: str) -> b
     )
 
 
-async def remove_all_guests(world: World, actor: Actor, workspace: str) -> int:
-    """Take back what invitations gave, from everybody, in one act. Answers how many grants that were."""
+async def remove_all_guests(world: World, actor: Actor, workspace: str) -> Removal:
+    """Take back what invitations gave, from everybody, in one act."""
     await ensure_known(world, actor.person, workspace)
     async with world.store.writing() as tx:
         sight = await see_alone(world, tx, actor.person, workspace, Act.MANAGE_ACCESS)
-        removed = await tx.remove_guests(sight.id)
-        if removed:
-            await record(world, tx, actor, AuditAct.GUESTS_REMOVED, sight.stored, count=removed)
+        guests = await tx.list_grants(sight.id, of_guests=True)
+        await tx.remove_guests(sight.id)
+        for subject in dict.fromkeys(grant.principal for grant in guests):
+            await record(world, tx, actor, AuditAct.GUEST_REMOVED, sight.stored, subject)
+        if guests:
             await tx.append_event(sight.id, EventKind.ACCESS, None, world.now())
-    return removed
+    could_run = any(may_run(grant.role) for grant in guests)
+    return Removal([], left_running=could_run and sight.stored.session is not None)
 
 
 async def list_blocked(world: World, actor: Person, workspace: str) -> Page[Blocked]:

@@ -21,6 +21,8 @@ from coterie.wire.invitations import Invitation, MadeInvitation, NewInvitation
 from coterie.wire.problems import ProblemCode
 
 _SECRET_BYTES = 32
+#: How many invitations to one workspace or home may work at a time: windows show them all.
+INVITATIONS_MAX = 100
 
 
 def digest_of(secret: str) -> str:
@@ -40,6 +42,11 @@ async def make_invitation(world: World, actor: Actor, workspace: str, new: NewIn
         insist(policy.may_invite(sight.decision, role=role, is_home=is_home), sight.decision)
         if is_home and new.lifetime == "lasting":
             raise Refused(ProblemCode.INVALID_INPUT, "A home is shared for the session alone. Leave out the lifetime.")
+        if len(await tx.list_invitations(sight.id, now)) >= INVITATIONS_MAX:
+            raise Refused(
+                ProblemCode.TOO_MANY_INVITATIONS,
+                f"{INVITATIONS_MAX} links work here already. Revoke those that nobody needs, then make a new one.",
+            )
         stored = await tx.add_invitation(
             sight.id,
             digest_of(secret),

@@ -17,9 +17,11 @@ from coterie.wire import events
 from coterie.wire.bodies import (
     PEOPLE_MAX,
     AccessEvent,
+    DecisionsQuestion,
     NamesQuestion,
     PeopleNames,
     ServerDecision,
+    ServerDecisions,
     ServerFacts,
 )
 from coterie.wire.problems import Problem
@@ -75,9 +77,22 @@ class ServiceClient:
         """Which workspace or home this server runs."""
         return await self._ask("GET", "server", ServerFacts)
 
-    async def decide(self, name: str) -> ServerDecision:
-        """What the person with the Hub name *name* may do on this server. Role None means no access, not an error."""
-        return await self._ask("GET", f"server/decisions/{quote(name, safe='')}", ServerDecision)
+    async def decide(self, session: str, name: str) -> ServerDecision:
+        """What the person with the Hub name *name* may do on this server in this *session*. Role None means no access,
+        not an error."""
+        path = f"server/decisions/{quote(name, safe='')}?session={quote(session, safe='')}"
+        return await self._ask("GET", path, ServerDecision)
+
+    async def decide_at_once(self, session: str, people: Collection[str]) -> dict[str, ServerDecision]:
+        """The same for everybody with these Hub names, by name."""
+        names = sorted(set(people))
+        path = f"server/decisions?session={quote(session, safe='')}"
+        found: dict[str, ServerDecision] = {}
+        for start in range(0, len(names), PEOPLE_MAX):
+            part = names[start : start + PEOPLE_MAX]
+            answer = await self._ask("POST", path, ServerDecisions, DecisionsQuestion(names=part))
+            found |= dict(zip(part, answer.decisions, strict=False))
+        return found
 
     async def names(self, people: Collection[str]) -> dict[str, str]:
         """The names of the people with these ids, by id. Who never had to do with this server's workspace is left
@@ -117,7 +132,11 @@ class ServiceClient:
     async def _ask(self, method: str, path: str, shape: type[Body], body: BaseModel | None = None) -> Body:
         sent = None if body is None else body.model_dump(mode="json")
         try:
-            response = await self._http.request(method, path, json=sent)
+            try:
+                response = await self._http.request(method, path, json=sent)
+            except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
+                # A connection that was kept may be closed at this moment. Nothing that is asked here changes anything.
+                response = await self._http.request(method, path, json=sent)
         except httpx.HTTPError as error:
             raise _unreachable(error) from error
         if not response.is_success:

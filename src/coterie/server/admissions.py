@@ -18,6 +18,11 @@ class Admissions(_ExpiringDict):
         super().__init__(hub_auth.cache_max_age)
         self._hub_auth = hub_auth
 
+    def forget(self, name: str | None) -> None:
+        """Ask anew about every token of the person with this Hub name (None: of everybody)."""
+        for key in [key for key, model in self.values.items() if name in (None, model.get("name"))]:
+            del self[key]
+
     def __setitem__(self, key: str, model: dict[str, Any] | None) -> None:
         """Keep *model* if it lets somebody through to this server."""
         if model is not None and self._hub_auth.check_scopes(self._hub_auth.access_scopes, model):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+from functools import partial
 from typing import Any
 
 from jupyter_server.utils import url_path_join
@@ -74,7 +75,12 @@ class CoterieServer(JupyterHubSingleUser):
         client = ServiceClient(place.service_url, self.hub_auth.api_token)
         server.web_app.settings[NAMES_SETTING] = client.names
         lease = float(os.environ.get("COTERIE_LEASE", DEFAULT_LEASE))
-        decisions = Decisions(client.decide, owner=place.owner, lease=lease)
+        decisions = Decisions(
+            partial(client.decide, place.session),
+            partial(client.decide_at_once, place.session),
+            owner=place.owner,
+            lease=lease,
+        )
         connections = Connections()
         channels = LiveChannels(is_home=place.owner is not None)
         server.web_app.settings |= {PLACE_SETTING: place, CHANNELS_SETTING: channels}
@@ -86,7 +92,7 @@ class CoterieServer(JupyterHubSingleUser):
             decisions,
             connections,
             session=place.session,
-            on_change=identity_provider.hub_auth.cache.clear,
+            on_change=identity_provider.hub_auth.cache.forget,
             on_accepted=channels.tell_accepted,
         )
         forget_environment(self.hub_auth, identity_provider.hub_auth)

@@ -14,6 +14,8 @@ from coterie.server.decisions import Decisions, Undecided
 
 _RETRY_AFTER = 1.0
 _TICK = 1.0
+#: So many people are asked about one by one.
+_FEW = 5
 
 #: How many who have accepted may wait to be told of. What is more is not told; who is here is.
 _ACCEPTED_MAX = 1000
@@ -22,8 +24,9 @@ log = logging.getLogger("coterie")
 
 
 class Follower:
-    """Keeps *connections* and *decisions* true. *on_change* is called when somebody's access may have changed, before
-    anything else is done about it; *on_accepted* with the access of somebody who accepted an invitation."""
+    """Keeps *connections* and *decisions* true. *on_change* is called with the name of somebody whose access may have
+    changed (None: everybody's), before anything else is done about it; *on_accepted* with the access of somebody who
+    accepted an invitation."""
 
     def __init__(
         self,
@@ -32,7 +35,7 @@ class Follower:
         connections: Connections,
         *,
         session: str,
-        on_change: Callable[[], None],
+        on_change: Callable[[str | None], None],
         on_accepted: Callable[[Access], None] = lambda _: None,
     ) -> None:
         self._client = client
@@ -93,19 +96,25 @@ class Follower:
 
     async def _look_again(self, name: str | None) -> None:
         self._decisions.forget(name)
-        self._on_change()
+        self._on_change(name)
         names = self._connections.names()
         await self._review(names if name is None else names & {name})
 
     async def _review(self, names: Iterable[str]) -> None:
-        """All at once: while the service hangs, nobody's turn comes later because of the others."""
+        """All at once: by one question if they are many, and while the service hangs nobody's turn comes later because
+        of the others."""
+        wanted = set(names)
+        if len(wanted) > _FEW:
+            for name, access in (await self._decisions.look_again_at_all(wanted)).items():
+                self._connections.apply(name, access)
+                wanted.discard(name)
         async with asyncio.TaskGroup() as tasks:
-            for name in names:
+            for name in wanted:
                 tasks.create_task(self._review_one(name))
 
     async def _review_one(self, name: str) -> None:
         try:
-            access = await self._decisions.get(name)
+            access = await self._decisions.get(name, for_connections=True)
         except Undecided:
             self._connections.suspend(name)
         except Exception:

@@ -44,6 +44,7 @@ PROBLEMS: dict[ProblemCode, tuple[int, str]] = {
     ProblemCode.INVITATION_IS_OWN: (409, "Your own invitation"),
     ProblemCode.INVITATION_HAS_NO_MAKER: (410, "No longer good"),
     ProblemCode.SERVER_NOT_RUNNING: (409, "Not running"),
+    ProblemCode.TOO_MANY_INVITATIONS: (409, "Too many invitations"),
     ProblemCode.TOO_MANY_GUESSES: (429, "Too many attempts"),
     ProblemCode.INVALID_INPUT: (422, "Invalid input"),
     ProblemCode.TOO_MANY_STREAMS: (429, "Too many at once"),

@@ -14,6 +14,10 @@ from coterie.actions.world import World
 from coterie.service.app import create_app, make_world
 from coterie.service.settings import Settings
 
+#: How long a connection may be idle (seconds): longer than clients and proxies keep theirs, traefik 90, so that none
+#: sends a request into one that is being closed.
+_KEEP_ALIVE = 120
+
 
 class _Server(uvicorn.Server):
     """Ends the event streams when it is told to stop; left alone they would be waited for and then cut."""
@@ -53,6 +57,7 @@ def main() -> None:
         proxy_headers=True,
         forwarded_allow_ips=settings.trusted_proxies,
         timeout_graceful_shutdown=2,
+        timeout_keep_alive=_KEEP_ALIVE,
     )
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn has shut down in order, and raises it once more
         _Server(config, world).run()

@@ -29,7 +29,6 @@ class AuditAct(StrEnum):
     INVITATIONS_REVOKED = "invitations-revoked"
     ACCEPTED = "accepted"
     GUEST_REMOVED = "guest-removed"
-    GUESTS_REMOVED = "guests-removed"
     BLOCKED = "blocked"
     UNBLOCKED = "unblocked"
     ADMITTED = "admitted"

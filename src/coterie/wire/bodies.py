@@ -30,7 +30,7 @@ ServerState = Literal["stopped", "starting", "running", "stopping"]
 SectionWord = Literal["favourites", "mine", "shared", "global", "archived"]
 
 NAME_MAX = 255
-#: How many people a server may ask the names of at once.
+#: How many people a server may ask about at once.
 PEOPLE_MAX = 500
 Item = TypeVar("Item")
 # What an HTML parser takes for the start of a tag; "T < 300 K" and "x < y" are not.
@@ -118,6 +118,12 @@ class NamesQuestion(Input):
     people: list[Annotated[str, Field(max_length=NAME_MAX)]] = Field(
         max_length=PEOPLE_MAX, description="Opaque ids of people, as decisions gave them."
     )
+
+
+class DecisionsQuestion(Input):
+    """About whom a server wants to know what they may do."""
+
+    names: list[Annotated[str, Field(max_length=NAME_MAX)]] = Field(max_length=PEOPLE_MAX, description="Hub names.")
 
 
 class Me(BaseModel):
@@ -260,6 +266,12 @@ class ServerDecision(BaseModel):
     role: RoleWord | None
     reasons: list[str]
     until: Time | None = None
+
+
+class ServerDecisions(BaseModel):
+    """The decisions for several people, in the order in which they were asked for."""
+
+    decisions: list[ServerDecision]
 
 
 class PeopleNames(BaseModel):

@@ -30,6 +30,7 @@ class ProblemCode(StrEnum):
     INVITATION_IS_OWN = "invitation-is-own"
     INVITATION_HAS_NO_MAKER = "invitation-has-no-maker"
     SERVER_NOT_RUNNING = "server-not-running"
+    TOO_MANY_INVITATIONS = "too-many-invitations"
     TOO_MANY_GUESSES = "too-many-guesses"
     INVALID_INPUT = "invalid-input"
     TOO_MANY_STREAMS = "too-many-streams"

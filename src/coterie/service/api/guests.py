@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Response
 
+from coterie.actions.errors import Refused
 from coterie.actions.guests import lift_blocks, list_blocked, list_guests, remove_all_guests, remove_guest
 from coterie.actions.hub_shares import admit, list_hub_shares, remove_hub_share
 from coterie.policy import Role, usual_role
@@ -13,6 +14,7 @@ from coterie.service.dependencies import InWorld
 from coterie.service.sign_in import ActingCaller, Caller
 from coterie.wire.bodies import Page, Remaining
 from coterie.wire.invitations import Admission, Blocked, Guest, HubShare
+from coterie.wire.problems import ProblemCode
 
 router = APIRouter(prefix="/workspaces/{workspace}")
 guests = APIRouter(tags=["guests"], prefix="/guests")
@@ -46,8 +48,11 @@ async def read_blocks(world: InWorld, caller: Caller, workspace: str) -> Page[Bl
 
 
 @guests.delete("/blocks", status_code=204)
-async def lift_all_blocks(world: InWorld, caller: ActingCaller, workspace: str) -> Response:
-    """Lift all blocks (Co-owner and up; of a home its owner). It gives nobody access."""
+async def lift_all_blocks(world: InWorld, caller: ActingCaller, workspace: str, block: bool | None = None) -> Response:
+    """Lift all blocks (Co-owner and up; of a home its owner). It gives nobody access. With `block` somebody means a
+    guest called `blocks`, and is refused."""
+    if block is not None:
+        raise Refused(ProblemCode.INVALID_INPUT, "A guest called blocks is removed among the grants.")
     await lift_blocks(world, caller, workspace)
     return Response(status_code=204)
 

@@ -11,7 +11,7 @@ from fastapi.responses import StreamingResponse
 
 from coterie.actions.copy import find_source
 from coterie.actions.errors import unknown_workspace
-from coterie.actions.explain import decide_for_server
+from coterie.actions.explain import decide_at_once, decide_for_server
 from coterie.actions.follow import follow_events
 from coterie.actions.names import name_people
 from coterie.actions.sessions import report_session
@@ -21,12 +21,28 @@ from coterie.service.dependencies import InWorld
 from coterie.service.sign_in import CallingServer
 from coterie.service.tokens import Tokens
 from coterie.store import StoredWorkspace
-from coterie.wire.bodies import NamesQuestion, PeopleNames, ServerDecision, ServerFacts
+from coterie.wire.bodies import (
+    DecisionsQuestion,
+    NamesQuestion,
+    PeopleNames,
+    ServerDecision,
+    ServerDecisions,
+    ServerFacts,
+)
 from coterie.wire.names import is_reserved
 
 router = APIRouter(tags=["servers"], prefix="/server")
 
 Session = Annotated[str, Query(pattern=re.compile(r"^[A-Za-z0-9_-]{8,64}$"), description="The id of this run.")]
+
+OwnSession = Annotated[
+    str | None,
+    Query(
+        pattern=re.compile(r"^[A-Za-z0-9_-]{8,64}$"),
+        description="The id of this run. What was given for a session counts only in that one, and where this is left "
+        "out for nothing.",
+    ),
+]
 
 
 @router.get("")
@@ -43,9 +59,20 @@ async def read_facts(world: InWorld, account: CallingServer) -> ServerFacts:
 
 
 @router.get("/decisions/{name}")
-async def read_decision(world: InWorld, account: CallingServer, name: str) -> ServerDecision:
+async def read_decision(
+    world: InWorld, account: CallingServer, name: str, session: OwnSession = None
+) -> ServerDecision:
     """What the person called `name` may do here now."""
-    return await decide_for_server(world, await _workspace(world, account), name)
+    return await decide_for_server(world, await _workspace(world, account), session, name)
+
+
+@router.post("/decisions")
+async def read_decisions(
+    world: InWorld, account: CallingServer, question: DecisionsQuestion, session: OwnSession = None
+) -> ServerDecisions:
+    """What several people may do here now, all by one question: so a change that is about everybody reaches everybody
+    at once. Changes nothing; the names travel in a body because they may be many."""
+    return await decide_at_once(world, await _workspace(world, account), session, question.names)
 
 
 @router.post("/names")

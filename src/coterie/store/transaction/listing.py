@@ -6,7 +6,7 @@ from collections import defaultdict
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, and_, exists, not_, or_, select, true, union_all
+from sqlalchemy import ColumnElement, Row, Select, and_, case, exists, not_, or_, select, true, union_all
 
 from coterie import policy
 from coterie.policy import DIRECT, GeneralAccess, Person
@@ -18,6 +18,9 @@ from coterie.store.transaction.grants import grant_of, grants_reaching, ways_to
 from coterie.store.transaction.persons import person_of
 from coterie.store.transaction.statements import Statements
 from coterie.store.transaction.workspaces import workspace_of
+
+#: What a home is called besides its owner's name, folded.
+_HOME = folded("Home of ")
 
 
 class Listing(Statements):
@@ -53,7 +56,8 @@ class Listing(Statements):
             .limit(limit)
         )
         if q:
-            query = query.where(workspaces.c.name_folded.contains(folded(q), autoescape=True))
+            called = case((workspaces.c.is_home, _HOME + workspaces.c.name_folded), else_=workspaces.c.name_folded)
+            query = query.where(called.contains(folded(q), autoescape=True))
         if section is not None:
             query = query.where(*_in_section(section, person, at))
         return await self._complete(person, await self._rows(query), at)
