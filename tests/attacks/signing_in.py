@@ -22,14 +22,21 @@ class Browser:
     async def get(self, url: str) -> httpx.Response:
         return await self._follow("GET", url, None)
 
+    def cookies_for(self, url: str) -> str:
+        """The Cookie header that goes along to the host of *url*."""
+        kept = self._cookies.setdefault(urlsplit(url).netloc, {})
+        return "; ".join(f"{name}={value}" for name, value in kept.items())
+
     async def sign_in(self, who: str, url: str) -> httpx.Response:
         """Open *url*, and where the Hub asks for it sign in. Answers the page that is shown at the end."""
         page = await self.get(url)
-        if 'name="password"' not in page.text:
-            return page
-        found = re.search(r'name="_xsrf"\s+value="([^"]*)"', page.text)
-        form = {"username": who, "password": PASSWORD, "_xsrf": found[1] if found else ""}
-        return await self._follow("POST", str(page.url), form)
+        for _ in range(3):  # the Hub takes a form for expired now and then, and answers with another
+            if 'name="password"' not in page.text:
+                break
+            found = re.search(r'name="_xsrf"\s+value="([^"]*)"', page.text)
+            form = {"username": who, "password": PASSWORD, "_xsrf": found[1] if found else ""}
+            page = await self._follow("POST", str(page.url), form)
+        return page
 
     async def _follow(self, method: str, url: str, form: dict[str, str] | None) -> httpx.Response:
         for _ in range(20):
@@ -37,7 +44,7 @@ class Browser:
             headers = {
                 "Accept": "text/html",
                 "Sec-Fetch-Mode": "navigate",
-                "Cookie": "; ".join(f"{name}={value}" for name, value in kept.items()),
+                "Cookie": self.cookies_for(url),
             }
             answer = await self._http.request(method, url, data=form, headers=headers)
             for line in answer.headers.get_list("set-cookie"):
