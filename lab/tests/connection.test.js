@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { CLOSE_CODES, ROLES } from '../lib/generated.js';
 import { Access } from '../lib/model/access.js';
 import { backoff } from '../lib/model/backoff.js';
-import { LiveConnection, SILENT_ATTEMPTS } from '../lib/model/connection.js';
+import { LiveConnection, SESSION_OVER, SILENT_ATTEMPTS } from '../lib/model/connection.js';
 import { People } from '../lib/model/people.js';
 import { Problems } from '../lib/model/problems.js';
 
@@ -123,7 +123,7 @@ test('people and acceptances come from the live channel', () => {
   const { people, world } = start();
   const accepted = [];
   people.accepted.connect((_, acceptance) => accepted.push(acceptance));
-  const carol = { name: 'carol', initials: 'C', color: 'red', role: ROLES.viewer.word };
+  const carol = { name: 'carol', username: 'carol', initials: 'C', color: 'red', role: ROLES.viewer.word };
   world.events.said(JSON.stringify({ people: [{ ...carol, is_you: true, documents: ['birds.md'] }] }));
   world.events.said(JSON.stringify({ accepted: { name: 'bob', role: ROLES.editor.word } }));
   world.events.said('{"people": "all", "accepted": "bob"}');
@@ -193,6 +193,17 @@ test('refused handshakes mean an end when the server refuses plain requests too'
 
   assert.deepEqual(access.standing, { kind: 'ended', message: CLOSE_CODES.accessEnded.message });
   assert.equal(world.attempts, SILENT_ATTEMPTS);
+});
+
+test('nothing is asked any more once the session is over that access lasted for', async () => {
+  const { access, world } = start('over');
+  world.events.said(told(ROLES.editor.word));
+  for (let attempt = 0; attempt < SILENT_ATTEMPTS; attempt += 1) {
+    await world.fail(GONE);
+  }
+
+  assert.deepEqual(access.standing, { kind: 'ended', message: SESSION_OVER });
+  assert.deepEqual([world.attempts, world.probes, world.next], [SILENT_ATTEMPTS, 1, null]);
 });
 
 test('a sign-in that does not count any more is waited for', async () => {

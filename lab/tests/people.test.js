@@ -7,6 +7,7 @@ import { managesAccess } from '../lib/model/roles.js';
 
 const sent = (name, rest = {}) => ({
   name,
+  username: name.toLowerCase(),
   initials: name[0],
   color: 'var(--jp-collaborator-color1)',
   role: ROLES.editor.word,
@@ -26,6 +27,16 @@ test('oneself comes first, and the others by name', () => {
   people.gather(readPeople({ people: [sent('carol'), sent('Bob'), sent('dave', { is_you: true }), sent('alice')] }));
 
   assert.deepEqual(names(people), ['dave', 'alice', 'Bob', 'carol']);
+});
+
+test('who is called the same comes by the name in the Hub', () => {
+  const people = new People();
+  people.gather(readPeople({ people: [sent('Bob', { username: 'rob' }), sent('Bob')] }));
+
+  assert.deepEqual(
+    people.here.map(({ username }) => username),
+    ['bob', 'rob'],
+  );
 });
 
 test('who has gone is not there any more', () => {
@@ -50,6 +61,7 @@ test('whoever cannot be read is left out', () => {
     [],
     {},
     sent('x', { is_you: 1 }),
+    sent('x', { username: undefined }),
     sent('x', { documents: 'a' }),
     sent('x', { role: null }),
   ];

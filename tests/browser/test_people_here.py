@@ -7,6 +7,7 @@ from playwright.async_api import Locator, Page, expect
 
 from browser.conftest import Arrive
 from browser.person import START_MS, Person
+from revocation.inviting import accept, at_home, invite, stop_home
 from support.demo import Demo
 
 pytestmark = [pytest.mark.browser, pytest.mark.hub]
@@ -36,6 +37,16 @@ async def _share_window(person: Person) -> Page:
     async with person.context.expect_page() as opening:
         await person.choose("User sharing", "Open user sharing menu")
     return await opening.value
+
+
+async def _come_in(guest: Person, url: str) -> None:
+    """Through JupyterHub's own question, for somebody who has not been asked it before."""
+    await guest.page.goto(url)
+    authorize = guest.page.get_by_role("button", name="Authorize")
+    await expect(authorize.or_(guest.page.locator(".coterie-Chip")).first).to_be_visible(timeout=START_MS)
+    if await authorize.count():
+        await authorize.click()
+    await guest.in_lab()
 
 
 async def test_people_see_one_another_and_go_where_the_others_are(demo: Demo, arrive: Arrive) -> None:
@@ -118,13 +129,10 @@ async def test_the_owner_of_a_home_is_told_who_accepted_and_sees_them_there(demo
     assert f"{demo.service_url}w/~alice/share#invitations" == (await opening.value).url
     assert 1 == len(alice.popups)
 
-    await bob.page.goto(accepted.json()["url"])
-    authorize = bob.page.get_by_role("button", name="Authorize")
-    await expect(authorize).to_be_visible(timeout=START_MS)
-    await authorize.click()
-    await bob.in_lab()
+    await _come_in(bob, accepted.json()["url"])
     await expect(bob.page.locator(".coterie-Chip")).to_have_text("Home of aliceEditor")
     await expect(_row(seen_by_alice, "Bob")).to_contain_text("Editor")
+    await expect(seen_by_alice.get_by_title("Bob (bob)", exact=True)).to_have_text("Bob")
     await expect(_row(await _panel(bob), "Alice")).to_contain_text("Creator")
 
     await demo.api("alice", "DELETE", "workspaces/~alice/guests")
@@ -132,3 +140,48 @@ async def test_the_owner_of_a_home_is_told_who_accepted_and_sees_them_there(demo
     await expect(overlay).to_contain_text("Home of alice")
     await expect(overlay).to_contain_text("Your access has been removed.")
     await expect(_row(seen_by_alice, "Bob")).to_have_count(0)
+
+
+#: Counts on the page what it would ask and may not.
+_COUNT_FORBIDDEN = """
+window.forbidden = 0;
+document.addEventListener('securitypolicyviolation', ({ effectiveDirective }) => {
+  window.forbidden += effectiveDirective === 'connect-src' ? 1 : 0;
+});
+"""
+
+
+async def test_a_guests_page_ends_and_is_silent_once_the_owner_has_started_the_server_anew(
+    demo: Demo, arrive: Arrive
+) -> None:
+    async with at_home(demo) as home:
+        (demo.work(home.url) / "terns.txt").write_text("arctic and common\n")
+        alice, bob = await arrive("alice", demo), await arrive("bob", demo)
+        await alice.page.goto(f"{demo.service_url}w/~alice")
+        await alice.in_lab()
+        accepted = await accept(demo, "bob", await invite(demo, "alice", home.id))
+        await _come_in(bob, accepted.json()["url"])
+        await _bring_up(_tab(bob, "File Browser"))
+        await bob.file("terns.txt").dblclick()
+        await expect(bob.page.locator(".jp-FileEditor .cm-content")).to_contain_text("arctic", timeout=START_MS)
+        await bob.page.evaluate(_COUNT_FORBIDDEN)
+
+        await stop_home(demo, "alice")
+        for person, sentence in (
+            (alice, "If you stopped it, this page resumes once you start it again."),
+            (bob, "If its owner stopped it, your access has ended."),
+        ):
+            await expect(person.page.locator(".coterie-Banner")).to_contain_text(sentence, timeout=START_MS)
+        await demo.open("alice", home.id)
+
+        overlay = bob.page.get_by_role("alertdialog")
+        await expect(overlay).to_contain_text("Your access has ended", timeout=START_MS)
+        asked: list[str] = []
+        bob.page.on("request", lambda request: asked.append(request.url))
+        bob.page.on("websocket", lambda socket: asked.append(socket.url))
+        await bob.page.wait_for_function("window.forbidden >= 3", timeout=START_MS)
+        await expect(bob.page.locator(".jp-FileEditor, .jp-Dialog, .coterie-Banner")).to_have_count(0)
+        assert [] == asked
+        await expect(alice.page.locator(".coterie-Banner")).to_contain_text("You are not signed in here any more")
+        await overlay.get_by_role("link", name="Go to your workspaces").click()
+        await bob.page.wait_for_url(demo.service_url)

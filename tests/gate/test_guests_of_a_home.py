@@ -71,6 +71,17 @@ async def test_the_pages_of_a_home_lead_to_its_share_window(demo: Demo, home: Pl
         )
 
 
+async def test_who_names_a_session_is_told_when_it_is_over_whoever_they_are(demo: Demo, home: Place) -> None:
+    session = (await _page(demo, "bob", home.url))["coterieSession"]
+    for who, status in (("alice", 200), ("bob", 200), ("carol", 403), (None, 403)):
+        told = []
+        for named in ({}, {"X-Coterie-Session": session}, {"X-Coterie-Session": "an earlier one"}):
+            answer = await demo.server(who, "GET", f"{home.url}api/me", headers=named)
+            assert status == answer.status_code, who
+            told.append(answer.headers.get("X-Coterie-Session"))
+        assert [None, None, "over"] == told, who
+
+
 async def test_only_its_owner_is_asked_whether_to_start_a_home_again(demo: Demo, home: Place, running: Running) -> None:
     asked = {}
     for who, url in (("alice", home.url), ("bob", home.url), ("dave", home.url), ("carol", running.url)):

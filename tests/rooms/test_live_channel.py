@@ -112,8 +112,8 @@ async def test_people_come_after_the_role_and_everybody_sees_themselves(server: 
 
         assert ("viewer", ["Bob"]) == (first["role"], [entry["name"] for entry in second["people"]])
         (bob,) = second["people"]
-        assert {"name", "initials", "color", "role", "is_you", "documents"} == set(bob)
-        assert ("B", "#123456", "viewer", True, []) == tuple(list(bob.values())[1:])
+        assert {"name", "username", "initials", "color", "role", "is_you", "documents"} == set(bob)
+        assert ("bob", "B", "#123456", "viewer", True, []) == tuple(list(bob.values())[1:])
 
 
 async def test_a_second_tab_is_told_who_is_here_and_is_nobody_new(server: Server, problems: Problems) -> None:

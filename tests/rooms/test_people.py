@@ -29,6 +29,10 @@ class Paper:
     path: str
 
 
+def _user(name: str) -> User:
+    return User(name, display_name=f"{name.title()} Smith")
+
+
 @dataclass
 class Watched:
     """People, and what was told of them."""
@@ -41,12 +45,12 @@ class Watched:
         self.people.watch(self.told.append)
 
     def comes(self, name: str, document: Paper | None = None, role: Role = Role.EDITOR) -> Visitor:
-        visitor = Visitor(access(name, role), describe(User(name)))
+        visitor = Visitor(access(name, role), describe(_user(name)))
         self.people.enter(visitor, document)
         return visitor
 
     def now(self) -> list[tuple[str, tuple[str, ...]]]:
-        return [(person.name, person.documents) for person in self.people.now().people]
+        return [(person.hub_name, person.documents) for person in self.people.now().people]
 
 
 def test_a_person_is_here_once_however_many_connections_they_have() -> None:
@@ -67,9 +71,10 @@ def test_everybody_is_told_who_they_are_themselves() -> None:
     roll = watched.people.now()
 
     def entry(name: str, role: str, is_you: bool, documents: list[str]) -> dict[str, Any]:
-        shown = describe(User(name))
+        shown = describe(_user(name))
         return {
-            "name": name,
+            "name": f"{name.title()} Smith",
+            "username": name,
             "initials": shown["initials"],
             "color": shown["color"],
             "role": role,
@@ -97,7 +102,7 @@ def test_who_leaves_is_gone_at_once_and_only_with_their_last_connection() -> Non
 
     watched.people.leave(second)
     watched.clock.go_on(LEAVING_EVERY)
-    assert [["bob"]] == [[person.name for person in roll.people] for roll in watched.told]
+    assert [["bob"]] == [[person.hub_name for person in roll.people] for roll in watched.told]
 
 
 def test_changes_that_come_together_are_told_together() -> None:

@@ -10,6 +10,8 @@ export interface IPageFacts {
   /** Whether it is the person's own home. */
   readonly isOwnHome: boolean;
   readonly name: string;
+  /** The session of the server that the page was loaded in: its id. */
+  readonly session: string;
   /** The person's role as the API writes it. */
   readonly role: string;
   /** The role as whose the page is to be shown, in place of the person's; empty for as it is. */
@@ -36,6 +38,7 @@ export function readPage(): IPageFacts | null {
     isHome,
     isOwnHome: isHome && role === ROLES.creator.word,
     name: PageConfig.getOption('coterieWorkspaceName') || workspace,
+    session: PageConfig.getOption('coterieSession'),
     role,
     view: PageConfig.getOption('coterieView'),
     serviceUrl,

@@ -19,6 +19,9 @@ export interface ILiveWorld {
 /** So many attempts in a row that never got a word, before the server is asked why. */
 export const SILENT_ATTEMPTS = 2;
 
+/** What a guest of a home is told when its owner stopped the server and started it anew. */
+export const SESSION_OVER = "Your access has ended: it lasted until this home's server was stopped.";
+
 /** Keeps the live channel open and what it tells up to date, until access ends. */
 export class LiveConnection {
   constructor(access: Access, problems: Problems, people: People, world: ILiveWorld) {
@@ -84,6 +87,8 @@ export class LiveConnection {
     const answer = await this._world.probe();
     if (answer === 'refused') {
       this._access.end(CLOSE_CODES.accessEnded.message);
+    } else if (answer === 'over') {
+      this._access.end(SESSION_OVER);
     } else if (answer === 'unknown') {
       this._access.lose('sign-in');
     } else if (answer === 'away' && !this._isServiceAway) {

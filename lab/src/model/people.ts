@@ -4,7 +4,10 @@ import { asObject } from './json.js';
 
 /** Somebody who is here now, as the server verified it. */
 export interface IPersonHere {
+  /** What others see of the person; two may be called the same. */
   readonly name: string;
+  /** The name in the Hub, by which people are told apart. */
+  readonly username: string;
   readonly initials: string;
   /** A colour as CSS writes it. */
   readonly color: string;
@@ -47,7 +50,10 @@ export class People implements IPeople {
   /** These are here now, and nobody else. */
   gather(people: ReadonlyArray<IPersonHere>): void {
     this._here = Array.from(people).sort(
-      (one, other) => Number(other.isYou) - Number(one.isYou) || one.name.localeCompare(other.name),
+      (one, other) =>
+        Number(other.isYou) - Number(one.isYou) ||
+        one.name.localeCompare(other.name) ||
+        one.username.localeCompare(other.username),
     );
     this._changed.emit();
   }
@@ -62,7 +68,8 @@ export class People implements IPeople {
 }
 
 /**
- * Null for anything but `{"people": [{"name", "initials", "color", "role", "is_you", "documents": [path, ...]}, ...]}`.
+ * Null for anything but `{"people": [{"name", "username", "initials", "color", "role", "is_you", "documents": [path,
+ * ...]}, ...]}`.
  *
  * Whoever cannot be read is left out.
  */
@@ -71,9 +78,10 @@ export function readPeople({ people }: Record<string, unknown>): IPersonHere[] |
 }
 
 function readPerson(value: unknown): IPersonHere | null {
-  const { name, initials, color, role, is_you: isYou, documents } = asObject(value);
+  const { name, username, initials, color, role, is_you: isYou, documents } = asObject(value);
   if (
     typeof name !== 'string' ||
+    typeof username !== 'string' ||
     typeof initials !== 'string' ||
     typeof color !== 'string' ||
     typeof role !== 'string' ||
@@ -83,7 +91,7 @@ function readPerson(value: unknown): IPersonHere | null {
     return null;
   }
   const paths = documents.filter((path): path is string => typeof path === 'string' && path !== '');
-  return { name, initials, color, role, isYou, documents: Array.from(new Set(paths)) };
+  return { name, username, initials, color, role, isYou, documents: Array.from(new Set(paths)) };
 }
 
 /** Null for anything but `{"accepted": {"name", "role"}}`. */

@@ -24,9 +24,10 @@ export const access: JupyterFrontEndPlugin<ICoterie | null> = {
     const problems = new Problems();
     const people = new People();
     const settings = app.serviceManager.serverSettings;
+    const lastsUntil = page.isHome && !page.isOwnHome ? page.session : null;
     new LiveConnection(access, problems, people, {
       open: (events) => openLive(settings, events),
-      probe: () => probeAccess(settings),
+      probe: () => probeAccess(settings, lastsUntil),
       later: (next, ms) => void setTimeout(next, ms),
       chance: Math.random,
     }).connect();

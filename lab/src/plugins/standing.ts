@@ -83,29 +83,29 @@ function notice(access: IAccess, page: IPageFacts, trans: TranslationBundle): IN
   if (who === 'service') {
     return { text: trans.__("Coterie's service cannot be reached; this page resumes by itself.") };
   }
-  if (page.isHome && !page.isOwnHome) {
-    // A guest's access ends with the session, and where there is no server nobody tells the page.
-    return {
-      text:
-        who === 'server'
-          ? trans.__("This home's server cannot be reached. If its owner stopped it, your access has ended.")
-          : trans.__(
-              'You are not signed in here any more. If its owner started this home anew, your access has ended.',
-            ),
-      link: link(trans.__('Try to open it')),
-    };
-  }
   if (who === 'sign-in') {
     return {
       text: trans.__('You are not signed in here any more; this page resumes when you are.'),
       link: link(trans.__('Sign in')),
     };
   }
-  return page.isOwnHome
-    ? // JupyterHub itself asks whether to start it.
-      { text: trans.__("This home's server cannot be reached; this page resumes by itself.") }
-    : {
-        text: trans.__("The workspace's server cannot be reached; this page resumes by itself."),
-        link: link(trans.__('Start the server')),
-      };
+  if (page.isOwnHome) {
+    // JupyterHub itself asks whether to start it.
+    return {
+      text: trans.__(
+        "This home's server cannot be reached. If you stopped it, this page resumes once you start it again.",
+      ),
+    };
+  }
+  if (page.isHome) {
+    // A guest's access ends with the session, and where there is no server nobody tells the page.
+    return {
+      text: trans.__("This home's server cannot be reached. If its owner stopped it, your access has ended."),
+      link: link(trans.__('Try to open it')),
+    };
+  }
+  return {
+    text: trans.__("The workspace's server cannot be reached; this page resumes by itself."),
+    link: link(trans.__('Start the server')),
+  };
 }

@@ -5,6 +5,8 @@ import { Widget } from '@lumino/widgets';
 /** Somebody in the list. */
 export interface IPersonProps {
   readonly name: string;
+  /** Tells people apart who are called the same. */
+  readonly username: string;
   readonly initials: string;
   /** A colour as CSS writes it; anything else counts for nothing. */
   readonly color: string;
@@ -76,15 +78,7 @@ export class PeoplePanel extends Widget {
   }
 
   private _show(people: ReadonlyArray<IPersonProps>): void {
-    const keyed = new Map<string, IPersonProps>();
-    for (const person of people) {
-      // Two may be called the same.
-      let key = person.name;
-      while (keyed.has(key)) {
-        key += '\n';
-      }
-      keyed.set(key, person);
-    }
+    const keyed = new Map(people.map((person) => [person.username, person]));
     keepFocus(this._list, () => {
       arrange(this._list, this._rows, Array.from(keyed.keys()), () => new PersonRow(this._trans, this._actions));
       for (const [key, person] of keyed) {
@@ -132,11 +126,11 @@ class PersonRow {
 
   readonly node = create('li', 'coterie-Person');
 
-  setProps({ name, initials, color, role, isYou, documents }: IPersonProps): void {
+  setProps({ name, username, initials, color, role, isYou, documents }: IPersonProps): void {
     this._initials.textContent = initials;
     this._initials.style.setProperty('--coterie-person-color', color);
     this._name.textContent = name;
-    this._name.title = name;
+    this._name.title = name === username ? name : `${name} (${username})`;
     this._you.textContent = isYou ? this._trans.__('(you)') : '';
     this._role.textContent = role;
     this._documents.setAttribute('aria-label', this._trans.__('Documents of %1', name));

@@ -33,6 +33,11 @@ from coterie.wire.problems import UNKNOWN_WORKSPACE, Problem, ProblemCode
 #: Says in the answer that it was the gate that refused, and not the handler behind it.
 _MARK = "X-Coterie-Gate"
 
+#: A page may say in its request in which session it was loaded. If that is over, the answer's header of this
+#: name says so. Whoever does not know that session learns nothing of this one.
+_SESSION = "X-Coterie-Session"
+_OVER = "over"
+
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -76,6 +81,8 @@ class Gate:
     async def check(self, handler: RequestHandler, handler_class: type[RequestHandler]) -> None:
         """Set ``coterie_access`` on *handler*, or finish it with a refusal. A WebSocket is registered when it may go
         on."""
+        if handler.request.headers.get(_SESSION, self._place.session) != self._place.session:
+            handler.set_header(_SESSION, _OVER)
         if isinstance(handler, WebSocketHandler) and not _is_own_origin(handler):
             return _refuse(handler, 403, ProblemCode.FORGED_REQUEST, "This page may not connect here.")
         need = needed(handler_class, handler.request)
@@ -119,6 +126,7 @@ class Gate:
             return self._refuse_stranger(handler)
         if not _is_page_view(handler):
             return _refuse(handler, 403, ProblemCode.SIGN_IN_NEEDED, "This needs a sign-in at the Hub.")
+        handler.current_user = None  # or an API route's handler asks itself who it is, in a way that fails
         try:
             handler.redirect(handler.get_login_url())
         except HTTPError:

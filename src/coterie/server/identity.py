@@ -60,6 +60,7 @@ class CoterieIdentityProvider(JupyterHubIdentityProvider):
             "coterieView": Role.VIEWER.word if is_view else "",
             "coterieWorkspace": self.place.workspace,
             "coterieWorkspaceName": self.place.name,
+            "coterieSession": self.place.session,
             "coterieServiceUrl": self.place.public_url,
             "coterieShareUrl": self.place.share_url,
             "disabledExtensions": [

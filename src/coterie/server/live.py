@@ -51,8 +51,8 @@ class LiveHandler(WebSocketHandler, JupyterHandler):
     it. Each message is one of:
 
     - ``{"role": word, "reasons": [sentence, ...]}``, when the channel opens and at each change;
-    - ``{"people": [{"name", "initials", "color", "role", "is_you", "documents"}, ...]}``, after the first role and at
-      each change: everybody who is here, once each;
+    - ``{"people": [{"name", "username", "initials", "color", "role", "is_you", "documents"}, ...]}``, after the first
+      role and at each change: everybody who is here, once each;
     - ``{"accepted": {"name", "role"}}``: somebody accepted an invitation. For those who manage access;
     - ``{"problems": [{"path", "word", "sentence"}, ...]}``, all of them: at each change, and before the first role if
       there are any, so that a page that comes back knows with the role what still stands;

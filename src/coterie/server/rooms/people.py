@@ -61,8 +61,8 @@ class Present:
 
     def text(self, *, is_you: bool) -> str:
         """As JSON."""
-        entry = {"name": self.name, "initials": self.initials, "color": self.color, "role": self.role}
-        return json.dumps({**entry, "is_you": is_you, "documents": self.documents})
+        shown = {"name": self.name, "username": self.hub_name, "initials": self.initials, "color": self.color}
+        return json.dumps({**shown, "role": self.role, "is_you": is_you, "documents": self.documents})
 
 
 class Roll:
