@@ -17,28 +17,18 @@ function closeMenus(except) {
 
 document.addEventListener('click', (event) => closeMenus(event.target.closest('details.menu')));
 
-// Rows move under a pointer that rests when one comes or goes: a click that follows at once was meant for what stood there.
-const MOVED_MS = 1000;
-let pointedAt = null;
-let swappedAt = -MOVED_MS;
-document.addEventListener('htmx:beforeSwap', () => {
-  // Of swaps in a row the first counts.
-  if (performance.now() - swappedAt >= MOVED_MS) {
-    pointedAt = document.querySelector('button:hover');
-  }
-});
-document.addEventListener('htmx:afterSwap', () => (swappedAt = performance.now()));
-document.addEventListener('pointermove', ({ movementX, movementY }) => {
-  swappedAt = movementX || movementY ? -MOVED_MS : swappedAt;
-});
+// Rows move under a pointer that rests when one goes: a second click at the same place was meant for what stood there.
+const AT_ONCE_MS = 600;
+let before = null;
 document.addEventListener('click', (event) => {
   const button = event.target.closest('button');
-  // A click by keyboard has no place.
-  const isAtOnce = event.detail > 0 && performance.now() - swappedAt < MOVED_MS;
-  const isAnother = button !== pointedAt && (!button?.id || button.id !== pointedAt?.id);
-  if (button && ((isAtOnce && isAnother) || event.detail > 1)) {
+  const { clientX: x, clientY: y, timeStamp: at, detail } = event;
+  const isAtOnce = before !== null && at - before.at < AT_ONCE_MS && Math.hypot(x - before.x, y - before.y) < 4;
+  // A click by keyboard has no place, and counts for nothing here.
+  if (button && (detail > 1 || (detail > 0 && isAtOnce && button !== before.button))) {
     event.preventDefault();
   }
+  before = detail > 0 ? { x, y, at, button } : null;
 });
 
 /** Where a key leads from *here* in a menu, from its first entry to its last and round. */
