@@ -4,13 +4,30 @@ from __future__ import annotations
 
 import base64
 import json
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
 from api.conftest import Service
 
 pytestmark = pytest.mark.hub
+
+#: Every call about invitations and guests of a workspace: method, path below it, body.
+INVITING: Final = (
+    ("GET", "/invitations", None),
+    ("POST", "/invitations", {}),
+    ("DELETE", "/invitations", None),
+    ("DELETE", "/invitations/aaaaaaaaaaaaaaaa", None),
+    ("GET", "/guests", None),
+    ("DELETE", "/guests", None),
+    ("DELETE", "/guests/bob", None),
+    ("DELETE", "/guests/bob?block=true", None),
+    ("GET", "/guests/blocks", None),
+    ("DELETE", "/guests/blocks/bob", None),
+    ("GET", "/hub-shares", None),
+    ("PUT", "/hub-shares/user/bob", None),
+    ("DELETE", "/hub-shares/user/bob", None),
+)
 
 BAD_IDS = [
     "aaaaaaaaaaaaaaaa",  # well formed, unknown
@@ -66,19 +83,7 @@ async def test_ids_that_lead_nowhere_all_get_the_same_answer(service: Service, b
         ("PUT", "/favourite", None),
         ("POST", "/open", None),
         ("POST", "/stop", None),
-        ("GET", "/invitations", None),
-        ("POST", "/invitations", {}),
-        ("DELETE", "/invitations", None),
-        ("DELETE", "/invitations/aaaaaaaaaaaaaaaa", None),
-        ("GET", "/guests", None),
-        ("DELETE", "/guests", None),
-        ("DELETE", "/guests/bob", None),
-        ("DELETE", "/guests/bob?block=true", None),
-        ("GET", "/guests/blocks", None),
-        ("DELETE", "/guests/blocks/bob", None),
-        ("GET", "/hub-shares", None),
-        ("PUT", "/hub-shares/user/bob", None),
-        ("DELETE", "/hub-shares/user/bob", None),
+        *INVITING,
         ("GET", "/progress", None),
     ):
         answer = await service.call("alice", method, f"workspaces/{bad.replace(' ', '%20')}{path}", json=body)
@@ -100,19 +105,7 @@ async def test_a_foreign_workspace_gets_the_answer_of_an_unknown_one(service: Se
         ("GET", "/access/dave", None),
         ("POST", "/open", None),
         ("POST", "/stop", None),
-        ("GET", "/invitations", None),
-        ("POST", "/invitations", {}),
-        ("DELETE", "/invitations", None),
-        ("DELETE", "/invitations/aaaaaaaaaaaaaaaa", None),
-        ("GET", "/guests", None),
-        ("DELETE", "/guests", None),
-        ("DELETE", "/guests/bob", None),
-        ("DELETE", "/guests/bob?block=true", None),
-        ("GET", "/guests/blocks", None),
-        ("DELETE", "/guests/blocks/bob", None),
-        ("GET", "/hub-shares", None),
-        ("PUT", "/hub-shares/user/bob", None),
-        ("DELETE", "/hub-shares/user/bob", None),
+        *INVITING,
     ):
         answer = await service.call("alice", method, f"workspaces/{foreign}{path}", json=body)
         assert (answer.status_code, answer.json()) == (404, unknown.json())

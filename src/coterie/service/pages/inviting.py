@@ -19,7 +19,7 @@ from coterie.hubapi import HubError
 from coterie.policy import Act, Role
 from coterie.service.dependencies import InWorld
 from coterie.service.pages.rendering import SignedIn, addresses_of, answer
-from coterie.service.pages.requests import Field, number, read, wants_fragment
+from coterie.service.pages.requests import Field, count_shown, number, read, wants_fragment
 from coterie.service.sign_in import GuardedForm, PageCaller, SignedInOnPage
 from coterie.wire.invitations import EXPIRES_MAX, EXPIRES_MIN, USES_MAX, Admission, HubShare, Invitation, NewInvitation
 from coterie.wire.problems import ProblemCode
@@ -231,6 +231,5 @@ async def _show(
     **context: Any,
 ) -> Response:
     workspace = await get_workspace(world, caller.person, workspace_id, Act.MANAGE_ACCESS)
-    count = int(guests_shown) if guests_shown.isascii() and guests_shown.isdigit() and len(guests_shown) < 6 else 0
-    invited = await show_invited(world, caller, workspace_id, shown=count)
+    invited = await show_invited(world, caller, workspace_id, shown=count_shown(guests_shown, GUESTS_SHOWN))
     return answer(request, template, caller, **({"workspace": workspace} | invited | context))

@@ -20,6 +20,11 @@ Field = Annotated[str, Form()]
 _DIGITS_MAX = 9
 
 
+def count_shown(text: str, otherwise: int) -> int:
+    """How many rows a form says that its window shows; *otherwise* where it does not say a plausible number."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else otherwise
+
+
 def wants_fragment(request: Request) -> bool:
     """Whether htmx asks, and puts the answer into the page that is there; otherwise the browser wants a whole page."""
     return request.headers.get("HX-Request") == "true"

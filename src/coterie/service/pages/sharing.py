@@ -35,7 +35,7 @@ from coterie.service.headers import content_security_policy
 from coterie.service.pages.inviting import GUESTS_SHOWN, show_invited
 from coterie.service.pages.reaching import find_reach
 from coterie.service.pages.rendering import SignedIn, addresses_of, answer, is_home, offers
-from coterie.service.pages.requests import Field, read, wants_fragment
+from coterie.service.pages.requests import Field, count_shown, read, wants_fragment
 from coterie.service.sign_in import GuardedForm, KnownTokens, PageCaller, SignedInOnPage, SignInFirst, page_caller
 from coterie.wire.bodies import NAME_MAX, GrantChange, KindWord, Principal, WorkspaceChange
 from coterie.wire.problems import ProblemCode
@@ -65,8 +65,7 @@ class Part:
 
 def _part(matching: str, shown: str) -> Part:
     """The part that a form says the window shows."""
-    count = int(shown) if shown.isascii() and shown.isdigit() and len(shown) < 6 else _SHOWN
-    return Part(matching.strip()[:NAME_MAX], count)
+    return Part(matching.strip()[:NAME_MAX], count_shown(shown, _SHOWN))
 
 
 @router.get("")
