@@ -69,7 +69,7 @@ async def test_the_link_says_the_same_to_a_stranger_as_one_that_leads_nowhere(de
 
 
 async def test_whoever_may_not_open_a_workspace_asks_for_access_and_gets_it(demo: Demo, arrive: Arrive) -> None:
-    workspace = await demo.create("alice", "Murres")
+    workspace = await demo.create("alice", "Guillemots")
     erin = await arrive("erin", demo)
     await erin.page.goto(f"{demo.service_url}w/{workspace}")
 

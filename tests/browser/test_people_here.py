@@ -50,21 +50,21 @@ async def _come_in(guest: Person, url: str) -> None:
 
 
 async def test_people_see_one_another_and_go_where_the_others_are(demo: Demo, arrive: Arrive) -> None:
-    workspace = await demo.create("alice", "Shearwaters")
+    workspace = await demo.create("alice", "Dovekies")
     await demo.grant("alice", workspace, "carol", "viewer")
     work = demo.work(await demo.open("alice", workspace))
     (work / "islands").mkdir()
     (work / "islands" / "skomer.txt").write_text("a quarter of a million pairs\n")
     (work / "counts.txt").write_text("one, two\n")
     alice, carol = await arrive("alice", demo), await arrive("carol", demo)
-    await alice.open("Shearwaters")
+    await alice.open("Dovekies")
     seen_by_alice = await _panel(alice)
     await expect(seen_by_alice).to_contain_text("Nobody else is here. Invite somebody with User sharing.")
     await expect(_row(seen_by_alice, "Alice")).to_contain_text("(you)")
     await expect(_row(seen_by_alice, "Alice")).to_contain_text("Creator")
     await expect(_tab(alice, "People here")).not_to_have_attribute("data-coterie-others", "1")
 
-    await carol.open("Shearwaters")
+    await carol.open("Dovekies")
     await _bring_up(_tab(carol, "File Browser"))
     await carol.file("counts.txt").dblclick()
     await carol.file("islands").dblclick()

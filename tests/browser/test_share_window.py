@@ -113,7 +113,7 @@ async def test_every_act_of_the_window_works_by_keyboard(demo: Demo, arrive: Arr
 
 
 async def test_two_windows_keep_up_with_each_other_and_with_what_somebody_is_doing(demo: Demo, arrive: Arrive) -> None:
-    workspace = await demo.create("alice", "Fulmars")
+    workspace = await demo.create("alice", "Kittiwakes")
     await demo.grant("alice", workspace, "carol", "co-owner")
     await demo.grant("alice", workspace, "bob", "viewer")
     alice, carol = await arrive("alice", demo), await arrive("carol", demo)
