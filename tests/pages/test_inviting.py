@@ -281,6 +281,9 @@ async def test_revoking_all_says_what_goes_on_and_how_it_ends(service: Service, 
     async with service.world.store.reading() as tx:
         stored = await tx.find_workspace(workspace)
     assert stored is not None
+    # Sessions of servers that the Hub does not know are ended within seconds.
+    await service.hub.create_user(stored.account)
+    await service.hub.start_server(stored.account)
     await report_session(service.world, stored, "a-session")
     for place in (workspace, home, idle):
         await accept(service, await link(service, place, role="editor"), "bob")
