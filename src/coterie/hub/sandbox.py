@@ -1,0 +1,301 @@
+"""What a server may see and use of this machine, and the bubblewrap command that holds it to that.
+
+Everything is absent inside that is not named here: a read-only system, a read-only deployment, the account's own home
+folder, and a /tmp, /run and /proc of its own. The network is the machine's, since the server has to reach the service
+and the Hub. Building the command is pure; ``why_no_sandbox`` tries it once.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import coterie
+
+#: The system. Where /bin and the like are folders of their own, they are bound, else they are the links they were.
+_SYSTEM = Path("/usr")
+_SYSTEM_LINKS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+#: Never /etc as a whole: it has accounts, keys and passwords of services.
+_SETTINGS = (
+    "alternatives",
+    "bash.bashrc",
+    "ca-certificates",
+    "fonts",
+    "gai.conf",
+    "host.conf",
+    "hosts",
+    "jupyter",
+    "ld.so.cache",
+    "ld.so.conf",
+    "ld.so.conf.d",
+    "localtime",
+    "magic",
+    "mime.types",
+    "nsswitch.conf",
+    "pki",
+    "protocols",
+    "resolv.conf",
+    "services",
+    "ssl",
+    "terminfo",
+    "timezone",
+)
+#: Ways from /proc to the whole machine, which belong to root: a process that has root's number could write them.
+_MACHINE = ("acpi", "bus", "fs", "irq", "scsi", "sys", "sysrq-trigger")
+#: The user and group inside, where they are only another name for those that the Hub runs as.
+_USER_INSIDE = 1000
+#: Stays when the Hub ends, so that its servers do; bubblewrap in turn ends with it, and everything inside with that.
+_KEEPER = '"$@"; exit $?'
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What each server may use at most. Sizes in bytes; None: no limit of ours.
+
+    *processes* counts threads too, *scratch* is each of /tmp and /dev/shm, *data* is the memory of one process that
+    is its own (RLIMIT_DATA): for the whole workspace there are control groups, see ``coterie.hub.cgroups``.
+    """
+
+    processes: int | None = None
+    open_files: int | None = None
+    file_size: int | None = None
+    data: int | None = None
+    scratch: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sandbox:
+    """One server's sandbox. *home* is the only folder of the machine that it can write in; *readable* are files and
+    folders that it sees beside the system's, at the places where they are.
+
+    *user* is the user and group to become, which only root can. None: the Hub's own, in a user namespace that knows no
+    other. *can_end_namespaces*: bubblewrap knows how to keep it from making further user namespaces.
+    """
+
+    home: Path
+    host_name: str
+    readable: tuple[Path, ...]
+    limits: Limits
+    user: int | None
+    can_end_namespaces: bool = True
+
+    @property
+    def user_inside(self) -> int:
+        """Who the processes see themselves run as."""
+        return _USER_INSIDE if self.user is None else self.user
+
+    @property
+    def passwd(self) -> str:
+        """An /etc/passwd that names nobody of this machine."""
+        number = self.user_inside
+        return (
+            "root:x:0:0:root:/root:/usr/sbin/nologin\n"
+            f"jupyter:x:{number}:{number}::{self.home}:/bin/bash\n"
+            "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
+        )
+
+    @property
+    def group(self) -> str:
+        """The same for /etc/group."""
+        return f"root:x:0:\njupyter:x:{self.user_inside}:\nnogroup:x:65534:\n"
+
+
+def sandbox_command(sandbox: Sandbox, command: Sequence[str], *, passwd: int, group: int) -> list[str]:
+    """What to start instead of *command* to have it run in *sandbox*. *passwd* and *group* are the descriptors that
+    bubblewrap reads those two files from."""
+    return [
+        *("/bin/sh", "-c", _KEEPER, "coterie-sandbox", "bwrap"),
+        *_namespaces(sandbox),
+        *_system(),
+        *_own_places(sandbox),
+        *("--perms", "0644", "--file", str(passwd), "/etc/passwd"),
+        *("--perms", "0644", "--file", str(group), "/etc/group"),
+        *_of_the_machine(sandbox),
+        *("--remount-ro", "/", "--chdir", "/", "--"),
+        *_limited(sandbox.limits),
+        *_as_user(sandbox.user),
+        *("env", f"--chdir={sandbox.home}"),  # the user's alone, and so for that user to enter
+        *command,
+    ]
+
+
+def _namespaces(sandbox: Sandbox) -> list[str]:
+    shared = [
+        *("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-cgroup-try"),
+        *("--die-with-parent", "--new-session", "--hostname", sandbox.host_name, "--cap-drop", "ALL"),
+    ]
+    if sandbox.user is not None:
+        # Just enough to become that user, who then has none of it.
+        return [*shared, *(f for c in ("SETUID", "SETGID", "SETPCAP") for f in ("--cap-add", f"CAP_{c}"))]
+    own = ["--unshare-user", "--uid", str(_USER_INSIDE), "--gid", str(_USER_INSIDE)]
+    return [*shared, *own, *(["--disable-userns"] if sandbox.can_end_namespaces else [])]
+
+
+def _system() -> list[str]:
+    arguments = ["--ro-bind", str(_SYSTEM), str(_SYSTEM)]
+    for name in _SYSTEM_LINKS:
+        path = Path("/", name)
+        if path.is_symlink():
+            arguments += ["--symlink", str(path.readlink()), str(path)]
+        elif path.is_dir():
+            arguments += ["--ro-bind", str(path), str(path)]
+    arguments += ["--dir", "/etc"]
+    for name in _SETTINGS:
+        arguments += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
+    return arguments
+
+
+def _own_places(sandbox: Sandbox) -> list[str]:
+    size = [] if sandbox.limits.scratch is None else ["--size", str(sandbox.limits.scratch)]
+    arguments = ["--proc", "/proc"]
+    for name in _MACHINE:
+        arguments += ["--ro-bind-try", f"/proc/{name}", f"/proc/{name}"]
+    arguments += ["--dev", "/dev", "--perms", "1777", *size, "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]  # noqa: S108
+    arguments += ["--perms", "1777", *size, "--tmpfs", "/tmp", "--dir", "/run"]  # noqa: S108  (both inside)
+    return arguments
+
+
+def _of_the_machine(sandbox: Sandbox) -> list[str]:
+    arguments: list[str] = []
+    made: set[Path] = {Path("/")}
+    binds = [*(("--ro-bind", path) for path in _outermost(sandbox.readable)), ("--bind", sandbox.home)]
+    for bind, path in binds:
+        # Made here, or they would be closed to everybody but who makes them.
+        for folder in reversed(path.parents):
+            if folder not in made:
+                made.add(folder)
+                arguments += ["--dir", str(folder)]
+        arguments += [bind, str(path), str(path)]
+    return arguments
+
+
+def _outermost(paths: Iterable[Path]) -> list[Path]:
+    """In order and without what lies in another one of them or in the system."""
+    kept: list[Path] = []
+    for path in sorted(set(paths)):
+        if not any(path.is_relative_to(other) for other in (_SYSTEM, *kept)):
+            kept.append(path)
+    return kept
+
+
+def _limited(limits: Limits) -> list[str]:
+    chosen = {
+        "core": 0,
+        "nproc": limits.processes,
+        "nofile": limits.open_files,
+        "fsize": limits.file_size,
+        "data": limits.data,
+    }
+    # From inside: the number of processes then counts for this sandbox and not for everything the Hub's user runs.
+    return ["prlimit", *(f"--{name}={value}:{value}" for name, value in chosen.items() if value is not None)]
+
+
+def _as_user(user: int | None) -> list[str]:
+    if user is None:
+        return []
+    ids = ("--reuid", str(user), "--regid", str(user), "--clear-groups")
+    return ["setpriv", *ids, "--inh-caps=-all", "--bounding-set=-all", "--"]
+
+
+def deployment_folders() -> tuple[Path, ...]:
+    """What a server of this deployment reads: its Python, with all that is installed in it, and Coterie itself.
+
+    Of a source checkout that is the package and, if it is there, the virtual environment: not the rest.
+    """
+    package = Path(coterie.__file__).parent
+    extension = Path(sys.prefix, "share/jupyter/labextensions/@coterie/lab")
+    found = [Path(sys.prefix), Path(sys.exec_prefix), Path(sys.base_prefix), Path(sys.base_exec_prefix), package]
+    if extension.exists():
+        found.append(extension)
+    # Links are followed from where they stand, so both ends have to be there.
+    return tuple(dict.fromkeys(path for one in found for path in (one, one.resolve())))
+
+
+def shows(folder: Path, readable: Iterable[Path]) -> Path | None:
+    """The one of the *readable* folders, or of the system's, that would show *folder* to every server; None: none."""
+    places = {folder.absolute(), folder.resolve()}
+    return next((path for path in (_SYSTEM, *readable) for place in places if place.is_relative_to(path)), None)
+
+
+@cache
+def can_end_namespaces() -> bool:
+    """Whether this machine's bubblewrap is new enough to keep a sandbox from making user namespaces of its own."""
+    told = subprocess.run(["bwrap", "--help"], capture_output=True, text=True, check=False)
+    return "--disable-userns" in told.stdout
+
+
+@cache
+def why_no_sandbox(user: int | None = None) -> str | None:
+    """Why servers cannot be confined on this machine, in a sentence; None where they can. Tried once, as *user*."""
+    if sys.platform != "linux":
+        return "bubblewrap, which confines servers, exists for Linux only."
+    missing = [name for name in ("bwrap", "prlimit", *(() if user is None else ("setpriv",))) if not shutil.which(name)]
+    if missing:
+        packages = "bubblewrap" if missing == ["bwrap"] else "bubblewrap and util-linux"
+        return f"{' and '.join(missing)} cannot be found: install {packages}."
+    refusal = _try(user)
+    if refusal is None:
+        return None
+    advice = "This container may not make namespaces" if os.geteuid() == 0 else "User namespaces may be switched off"
+    return f"bubblewrap is installed but cannot be used here ({refusal}). {advice}."
+
+
+def _try(user: int | None) -> str | None:
+    with tempfile.TemporaryDirectory(prefix="coterie-") as folder:
+        if user is not None:
+            os.chown(folder, user, user)
+        sandbox = Sandbox(Path(folder), "try", (), Limits(processes=100), user, can_end_namespaces())
+        with AccountFiles(sandbox) as files:
+            tried = subprocess.run(
+                sandbox_command(sandbox, ["true"], passwd=files.passwd, group=files.group),
+                pass_fds=files.descriptors,
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=30,
+            )
+    if tried.returncode == 0:
+        return None
+    said = tried.stderr.strip().splitlines()
+    return said[-1] if said else f"it ended with {tried.returncode}"
+
+
+class AccountFiles:
+    """The descriptors that bubblewrap reads a sandbox's /etc/passwd and /etc/group from, while in the block."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._texts = (sandbox.passwd, sandbox.group)
+        self.descriptors: tuple[int, ...] = ()
+
+    def __enter__(self) -> AccountFiles:
+        self.descriptors = tuple(_in_memory(text) for text in self._texts)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        for descriptor in self.descriptors:
+            os.close(descriptor)
+
+    @property
+    def passwd(self) -> int:
+        """Of /etc/passwd."""
+        return self.descriptors[0]
+
+    @property
+    def group(self) -> int:
+        """Of /etc/group."""
+        return self.descriptors[1]
+
+
+def _in_memory(text: str) -> int:
+    descriptor = os.memfd_create("coterie")
+    os.write(descriptor, text.encode())
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    return descriptor
