@@ -19,6 +19,12 @@ from coterie.wire.names import is_reserved
 STATE = Path("/srv/coterie")
 
 
+@pytest.fixture(autouse=True)
+def can_be_confined(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever machine this is."""
+    monkeypatch.setattr("coterie.hub.configuration.why_not_confined", lambda *_folders, **_settings: None)
+
+
 @pytest.fixture
 def c() -> Config:
     config = Config()
@@ -223,3 +229,40 @@ def test_a_second_call_is_refused(c: Config) -> None:
 
     with pytest.raises(ValueError, match="call it once"):
         configure(c, state=STATE)
+
+
+def _cannot_be_confined(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("coterie.hub.configuration.why_not_confined", lambda *_folders, **_settings: "bwrap is gone.")
+
+
+def test_servers_that_cannot_be_confined_are_refused_with_a_sentence(
+    c: Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _cannot_be_confined(monkeypatch)
+
+    with pytest.raises(ValueError, match=r"Servers cannot be confined\. bwrap is gone\. With configure"):
+        configure(c, state=STATE)
+
+
+def test_they_run_unconfined_where_that_is_said(c: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    _cannot_be_confined(monkeypatch)
+
+    configure(c, state=STATE, sandbox=False)
+
+    assert c.WorkspaceSpawner.sandbox is False
+
+
+def test_a_setting_alone_does_not_say_it(c: Config) -> None:
+    c.WorkspaceSpawner.sandbox = False
+
+    with pytest.raises(ValueError, match=r"say configure\(c, sandbox=False\)"):
+        configure(c, state=STATE)
+
+
+def test_other_spawners_are_not_asked_for_a_sandbox(c: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    _cannot_be_confined(monkeypatch)
+    c.JupyterHub.spawner_class = SimpleLocalProcessSpawner
+
+    configure(c, state=STATE)
+
+    assert issubclass(c.JupyterHub.spawner_class, InCoterie)

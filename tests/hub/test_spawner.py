@@ -14,6 +14,8 @@ import pytest
 from jupyterhub.objects import Hub
 from jupyterhub.spawner import SimpleLocalProcessSpawner
 
+from coterie.hub.confined import why_not_confined
+from coterie.hub.processes import line_of_eldest
 from coterie.hub.spawner import CannotStart, WorkspaceSpawner, in_coterie
 from hub.service_of_ours import ServiceOfOurs
 from support.demo import until
@@ -25,7 +27,10 @@ PUBLIC = "http://coterie--service.hub.localhost:8000/services/coterie/"
 #: Stands in for the server: says what it was given, then waits to be stopped as the Hub stops servers.
 TELL = """
 import json, os, signal, sys
-facts = {"environment": dict(os.environ), "cwd": os.getcwd(), "arguments": sys.argv[1:],
+print("hello", flush=True)
+secrets = json.load(open(int(os.environ["COTERIE_SECRETS_FD"])))
+facts = {"secrets": secrets}
+facts |= {"environment": dict(os.environ), "cwd": os.getcwd(), "arguments": sys.argv[1:],
          "deaf": signal.getsignal(signal.SIGINT) == signal.SIG_IGN}
 with open("facts.new", "w") as file:
     json.dump(facts, file)
@@ -36,12 +41,19 @@ signal.pause()
 
 @pytest.fixture
 async def start(tmp_path: Path, service: ServiceOfOurs) -> AsyncIterator[Any]:
-    """Starts the server of an account and answers the spawner."""
+    """Starts the server of an account, confined where this machine can, and answers the spawner."""
+    is_confined = why_not_confined([tmp_path]) is None
     service.body = {"workspace": WORKSPACE, "name": "Penguins", "page_url": f"{PUBLIC}w/{WORKSPACE}"}
     started: list[WorkspaceSpawner] = []
 
     async def run(account: str, **traits: Any) -> WorkspaceSpawner:
-        traits = {"service_url": service.url, "service_public_url": PUBLIC, "folder": str(tmp_path), **traits}
+        traits = {
+            "service_url": service.url,
+            "service_public_url": PUBLIC,
+            "folder": str(tmp_path),
+            "sandbox": is_confined,
+            **traits,
+        }
         user = SimpleNamespace(name=account, escaped_name=account, url=f"/user/{account}/", settings={})
         spawner = WorkspaceSpawner(user=user, hub=Hub(), **traits)
         spawner.api_token = "the-server's-own-token"
@@ -94,7 +106,7 @@ async def test_each_start_is_a_session_of_its_own(start: Any) -> None:
 
 
 async def test_files_packages_and_sockets_have_places_of_their_own(start: Any, tmp_path: Path) -> None:
-    spawner = await start("alice")
+    spawner = await start("alice", sandbox=False)
 
     facts = await _facts(spawner)
     environment = facts["environment"]
@@ -129,7 +141,7 @@ async def test_nothing_else_of_the_hubs_environment_reaches_a_server(
 
 
 async def test_a_server_hears_the_signal_that_stops_it_and_leaves_no_sockets(start: Any) -> None:
-    spawner = await start("alice")
+    spawner = await start("alice", sandbox=False)
     facts = await _facts(spawner)
 
     await spawner.stop()
@@ -141,7 +153,7 @@ async def test_a_server_hears_the_signal_that_stops_it_and_leaves_no_sockets(sta
 
 
 async def test_a_hub_that_starts_anew_still_knows_which_folder_to_remove(start: Any) -> None:
-    spawner = await start("alice")
+    spawner = await start("alice", sandbox=False)
     runtime = (await _facts(spawner))["environment"]["JUPYTER_RUNTIME_DIR"]
     later = WorkspaceSpawner(user=spawner.user, hub=Hub(), folder=spawner.folder)
 
@@ -152,10 +164,68 @@ async def test_a_hub_that_starts_anew_still_knows_which_folder_to_remove(start: 
     assert _mode(runtime) is None
 
 
-async def test_root_is_allowed_where_the_hub_is_root(start: Any) -> None:
-    spawner = await start("alice")
+async def test_root_is_allowed_where_the_hub_is_root_and_nothing_confines_servers(start: Any) -> None:
+    spawner = await start("alice", sandbox=False)
 
     assert ((await _facts(spawner))["arguments"] == ["--allow-root"]) is (os.geteuid() == 0)
+
+
+async def test_tokens_come_by_pipe_and_stand_in_no_environment(start: Any) -> None:
+    spawner = await start("alice")
+
+    facts = await _facts(spawner)
+    environment = facts["environment"]
+    assert facts["secrets"]["JUPYTERHUB_API_TOKEN"] == "the-server's-own-token"
+    assert "the-server's-own-token" not in str([environment, *_seen_of(spawner.pid)])
+
+
+def _seen_of(pid: int) -> list[str]:
+    """What the machine shows of the process *pid* and those below it."""
+    seen = []
+    for process in line_of_eldest(pid, 3):
+        folder = Path("/proc", str(process))
+        seen += [(folder / name).read_bytes().decode() for name in ("environ", "cmdline")]
+    return seen
+
+
+async def test_what_a_server_prints_goes_to_its_own_log_and_the_one_before_is_kept(start: Any, tmp_path: Path) -> None:
+    spawner = await start("alice")
+    await _facts(spawner)
+    await spawner.stop(now=True)
+    (tmp_path / "alice" / "facts.json").unlink()
+    again = await start("alice")
+    await _facts(again)
+
+    assert (tmp_path / "alice" / "server.log").read_text() == "hello\n"
+    assert (tmp_path / "alice" / "server.log.old").read_text() == "hello\n"
+
+
+async def test_a_link_in_the_place_of_the_log_leads_nowhere(start: Any, tmp_path: Path) -> None:
+    victim = tmp_path / "victim.txt"
+    victim.write_text("untouched")
+    (tmp_path / "alice").mkdir()
+    for name in ("server.log", "server.log.old"):
+        (tmp_path / "alice" / name).symlink_to(victim)
+
+    await _facts(await start("alice"))
+
+    assert victim.read_text() == "untouched"
+    assert (tmp_path / "alice" / "server.log").read_text() == "hello\n"
+
+
+async def test_a_hub_that_starts_anew_takes_no_other_process_for_the_server(start: Any) -> None:
+    spawner = await start("alice")
+    state = spawner.get_state()
+    later, mistaken = (WorkspaceSpawner(user=spawner.user, hub=Hub(), folder=spawner.folder) for _ in range(2))
+
+    later.load_state(state)
+    # The number went to another process meanwhile: this one.
+    mistaken.load_state(state | {"pid": os.getpid(), "groups": []})
+
+    assert await later.poll() is None
+    assert await mistaken.poll() == 0
+    await later.stop()
+    assert await spawner.poll() is not None
 
 
 async def test_a_workspaces_own_sample_is_brought_and_no_other(start: Any, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from traitlets.config import Config
 from traitlets.utils.importstring import import_item
 
 from coterie.hub.addresses import Addresses, SubdomainHook, hub_public_url, service_public_url
+from coterie.hub.confined import PLAIN_UIDS, why_not_confined
 from coterie.hub.confirm import NoConfirm
 from coterie.hub.reserved import refuse_reserved_names
 from coterie.hub.scopes import CLIENT, PERSON_SCOPE, SERVICE, SERVICE_SCOPES
@@ -35,13 +36,15 @@ def configure(
     service_port: int = SERVICE_PORT,
     site_administrators: str | None = None,
     trusted_proxies: str = "127.0.0.1",
+    sandbox: bool = True,
 ) -> Addresses:
     """Adds Coterie to a JupyterHub. Call it last in jupyterhub_config.py: it builds on what stands above it.
 
     *state* is a folder for what Coterie keeps. *database_url* is SQLAlchemy's (default: an SQLite file in *state*).
     *service_port* is the loopback port the service listens on. Members of the Hub group *site_administrators* are site
     administrators. *trusted_proxies* are the addresses or networks, with commas between them, of the proxies in front
-    of the service: what they say of where a request comes from goes into the audit log. Returns where everything is.
+    of the service: what they say of where a request comes from goes into the audit log. *sandbox* says whether
+    ``WorkspaceSpawner`` confines each server, for which this machine needs bubblewrap. Returns where everything is.
 
     What it adds to ``c``, and why; lists and dicts are extended, and what the operator set stays unless said here:
 
@@ -60,7 +63,8 @@ def configure(
     - ``JupyterHub.template_paths``, ``template_vars``: the page of a stopped workspace leads to the workspaces.
     - ``JupyterHub.public_url`` where only ``bind_url`` is known: the Hub tells no addresses of servers without it.
 
-    Raises ValueError, with a sentence, where the operator's settings and Coterie exclude each other.
+    Raises ValueError, with a sentence, where the operator's settings and Coterie exclude each other, and where servers
+    are to be confined and cannot be.
     """
     hub = c.JupyterHub
     _refuse_contradictions(c)
@@ -70,7 +74,7 @@ def configure(
     _add_service(hub, addresses, state, database_url, service_port, site_administrators, trusted_proxies)
     _add_roles(hub)
     hub.authenticator_class = refuse_reserved_names(_resolve(hub, "authenticator_class", Authenticator))
-    _set_up_servers(c, addresses, state)
+    _set_up_servers(c, addresses, state, sandbox)
     _set_up_sign_in(hub, addresses)
     _set_up_pages(hub, addresses)
     return addresses
@@ -169,14 +173,33 @@ def _add_roles(hub: Config) -> None:
     hub.load_roles = roles
 
 
-def _set_up_servers(c: Config, addresses: Addresses, state: Path) -> None:
+def _set_up_servers(c: Config, addresses: Addresses, state: Path, sandbox: bool) -> None:
+    spawner: type[Spawner] = WorkspaceSpawner
     if "spawner_class" in c.JupyterHub:
-        c.JupyterHub.spawner_class = in_coterie(_resolve(c.JupyterHub, "spawner_class", Spawner))
-    else:
-        c.JupyterHub.spawner_class = WorkspaceSpawner
+        spawner = in_coterie(_resolve(c.JupyterHub, "spawner_class", Spawner))
+    c.JupyterHub.spawner_class = spawner
     set_unless_set(c.InCoterie, "service_url", addresses.service_for_servers)
     set_unless_set(c.InCoterie, "service_public_url", addresses.service)
     set_unless_set(c.WorkspaceSpawner, "folder", str(state / "servers"))
+    if not sandbox:
+        c.WorkspaceSpawner.sandbox = False
+    elif issubclass(spawner, WorkspaceSpawner):
+        _refuse_without_sandbox(c.WorkspaceSpawner, state)
+
+
+def _refuse_without_sandbox(settings: Config, state: Path) -> None:
+    if not value_of(settings, "sandbox", True):
+        raise ValueError("c.WorkspaceSpawner.sandbox is off: where that is meant, say configure(c, sandbox=False).")
+    why_not = why_not_confined(
+        [state, Path(value_of(settings, "folder", str(state)))],
+        readable=[Path(path) for path in value_of(settings, "readable", [])],
+        plain_uids=value_of(settings, "plain_uids", PLAIN_UIDS),
+    )
+    if why_not is not None:
+        raise ValueError(
+            f"Servers cannot be confined. {why_not} With configure(c, sandbox=False) they run all the same, and code "
+            "in one can read the files of all, and Coterie's own."
+        )
 
 
 def _set_up_sign_in(hub: Config, addresses: Addresses) -> None:

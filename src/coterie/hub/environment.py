@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from coterie.wire.bodies import CopySource
@@ -35,3 +36,9 @@ def server_environment(place: Place, *, session: str, service_url: str, service_
         "COTERIE_SERVICE_URL": service_url,
         "COTERIE_SERVICE_PUBLIC_URL": service_public_url,
     }
+
+
+def part_secrets(environment: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
+    """What may stand in a process's environment, and what may not: tokens."""
+    secrets = {name: value for name, value in environment.items() if "TOKEN" in name}
+    return {name: value for name, value in environment.items() if name not in secrets}, secrets

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,9 +28,10 @@ class Folders:
         """The kernels' packages."""
         return self.home / "environment"
 
-    def prepare(self, *, sample: Path | None = None) -> None:
+    def prepare(self, *, sample: Path | None = None, owner: int | None = None) -> None:
         """Makes what is missing. A work folder that is made now starts with what is in the folder *sample*.
 
+        Everything belongs to the user and group *owner* afterwards, which takes root; None: nothing is given away.
         Blocks: packages and samples are copied. A start that was cut off in between leaves no half work folder.
         """
         self.home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -38,8 +40,18 @@ class Folders:
             if sample is not None and sample.is_dir():
                 shutil.copytree(sample, fresh, dirs_exist_ok=True, symlinks=True)
             fresh.chmod(0o755)
+            if owner is not None:
+                _give_all(fresh, owner)
             fresh.rename(self.work)
-        lay_environment(self.environment, Deployment.running())
+        lay_environment(self.environment, Deployment.running(), owner=owner)
+        # The home folder itself is given away last, and so says whether all in it was.
+        if owner is not None and self.home.stat().st_uid != owner:
+            _give_all(self.home, owner)
+
+
+def _give_all(folder: Path, owner: int) -> None:
+    # Follows no link, however deep; the folder comes after all that is in it.
+    subprocess.run(["chown", "--recursive", "--no-dereference", "-P", f"{owner}:{owner}", "--", folder], check=True)
 
 
 def folders_of(account: str, *, below: Path) -> Folders:

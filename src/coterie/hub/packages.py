@@ -36,8 +36,9 @@ class Deployment:
         return cls(Path(python).resolve(), sys.version_info[:2], tuple(folders))
 
 
-def lay_environment(folder: Path, deployment: Deployment) -> None:
-    """Makes *folder* an environment on *deployment*, or brings one back in order after Python moved.
+def lay_environment(folder: Path, deployment: Deployment, *, owner: int | None = None) -> None:
+    """Makes *folder* an environment on *deployment*, or brings one back in order after Python moved. What it makes
+    belongs to the user and group *owner*; None: to this process's.
 
     Safe to call at every start: installed packages stay. What it writes replaces what was there, links included, so
     nothing outside *folder* is ever written through it.
@@ -46,36 +47,46 @@ def lay_environment(folder: Path, deployment: Deployment) -> None:
     lib = folder / "lib" / f"python{major}.{minor}"
     packages = lib / "site-packages"
     for part in (folder, folder / "bin", folder / "lib", lib, packages):
-        _make_folder(part)
-    _link(folder / "bin" / "python", deployment.python)
+        _make_folder(part, owner)
+    _link(folder / "bin" / "python", deployment.python, owner)
     for name in ("python3", f"python{major}.{minor}"):
-        _link(folder / "bin" / name, Path("python"))
+        _link(folder / "bin" / name, Path("python"), owner)
     _write(
         folder / "pyvenv.cfg",
         f"home = {deployment.python.parent}\ninclude-system-site-packages = false\nversion = {major}.{minor}\n",
+        owner,
     )
-    _write(packages / "coterie-deployment.pth", "".join(f"{path}\n" for path in deployment.packages))
+    _write(packages / "coterie-deployment.pth", "".join(f"{path}\n" for path in deployment.packages), owner)
     for name in ("pip", "pip3"):
         if not (folder / "bin" / name).exists():
-            _write(folder / "bin" / name, _PIP, mode=0o755)
+            _write(folder / "bin" / name, _PIP, owner, mode=0o755)
 
 
-def _make_folder(folder: Path) -> None:
+def _make_folder(folder: Path, owner: int | None) -> None:
     if folder.is_symlink() or folder.is_file():
         folder.unlink()
-    folder.mkdir(exist_ok=True)
+    if not folder.exists():
+        folder.mkdir()
+        _give(folder, owner)
 
 
-def _link(link: Path, target: Path) -> None:
+def _link(link: Path, target: Path, owner: int | None) -> None:
     if link.is_symlink() and link.readlink() == target:
         return
     link.unlink(missing_ok=True)
     link.symlink_to(target)
+    _give(link, owner)
 
 
-def _write(file: Path, text: str, mode: int = 0o644) -> None:
+def _write(file: Path, text: str, owner: int | None, mode: int = 0o644) -> None:
     descriptor, fresh = tempfile.mkstemp(dir=file.parent)
     with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
         stream.write(text)
     Path(fresh).chmod(mode)
+    _give(Path(fresh), owner)
     Path(fresh).replace(file)
+
+
+def _give(path: Path, owner: int | None) -> None:
+    if owner is not None:
+        os.chown(path, owner, owner, follow_symlinks=False)

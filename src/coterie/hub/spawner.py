@@ -10,19 +10,17 @@ import asyncio
 import html
 import os
 import secrets
-import shutil
-import signal
 import sys
-import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from inspect import isawaitable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jupyterhub.spawner import SimpleLocalProcessSpawner, Spawner
+from jupyterhub.spawner import Spawner
 from traitlets import Float, Int, Unicode, default
 
 from coterie.client import ServiceClient, ServiceRefused, ServiceUnreachable
+from coterie.hub.confined import ConfinedSpawner
 from coterie.hub.copy_job import CopyFailed, CopyJob, CopyLimits, run_copy
 from coterie.hub.environment import Place, home_of, server_environment
 from coterie.hub.folders import Folders, folders_of
@@ -124,11 +122,8 @@ def in_coterie(spawner: type[Spawner]) -> type[Spawner]:
     return type(f"Coterie{spawner.__name__}", (InCoterie, spawner), {})
 
 
-class WorkspaceSpawner(InCoterie, SimpleLocalProcessSpawner):
-    """Runs every workspace and home as a process of the Hub's own user, in folders of its own.
-
-    The processes are not shut off from one another: what runs in one can read the files of all.
-    """
+class WorkspaceSpawner(InCoterie, ConfinedSpawner):
+    """Runs every workspace and home on this machine: in folders and in a sandbox of its own, within limits."""
 
     folder = Unicode(help="Absolute path below which every account's home folder is.").tag(config=True)
     samples = Unicode(
@@ -145,7 +140,6 @@ class WorkspaceSpawner(InCoterie, SimpleLocalProcessSpawner):
 
     def __init__(self, **traits: Any) -> None:
         super().__init__(**traits)
-        self._runtime: Path | None = None
         self._steps: list[dict[str, Any]] = []
         self._step_was_added = asyncio.Event()
 
@@ -188,6 +182,9 @@ class WorkspaceSpawner(InCoterie, SimpleLocalProcessSpawner):
             await self._fill(await self._find_place())
 
     async def start(self) -> Any:
+        why_not = self.why_not()
+        if why_not is not None:
+            raise CannotStart(f"This server cannot be confined. {why_not} Tell the operator.")
         self._tell(10, "Preparing files and packages")
         address = await super().start()
         self._tell(60, "Waiting for JupyterLab")
@@ -195,9 +192,8 @@ class WorkspaceSpawner(InCoterie, SimpleLocalProcessSpawner):
 
     async def prepare(self, place: Place) -> None:
         await self._fill(place)
-        await asyncio.to_thread(self.folders.prepare, sample=self._sample_of(place.workspace))
-        # Kernels talk over sockets in here: private, and short because a socket's path may have 107 bytes.
-        self._runtime = Path(tempfile.mkdtemp(prefix="coterie-", dir="/tmp"))
+        await asyncio.to_thread(self.folders.prepare, sample=self._sample_of(place.workspace), owner=self.owner)
+        self.make_runtime()
         self._tell(30, "Starting the server")
 
     async def _fill(self, place: Place) -> None:
@@ -247,47 +243,14 @@ class WorkspaceSpawner(InCoterie, SimpleLocalProcessSpawner):
             told = len(self._steps)
             await was_added.wait()
 
-    def get_args(self) -> list[str]:
-        arguments: list[str] = super().get_args()
-        return [*arguments, "--allow-root"] if os.geteuid() == 0 else arguments
-
     def get_env(self) -> dict[str, str]:
         environment = super().get_env()
         environment.setdefault("LANG", "C.UTF-8")
         environment["PATH"] = _without_deployment(environment.get("PATH", os.defpath))
         environment["JUPYTERHUB_ROOT_DIR"] = str(self.folders.work)
         environment["COTERIE_ENVIRONMENT"] = str(self.folders.environment)
-        if self._runtime is not None:
-            environment["JUPYTER_RUNTIME_DIR"] = str(self._runtime)
+        environment["JUPYTER_RUNTIME_DIR"] = self.runtime
         return environment
-
-    def make_preexec_fn(self, name: str) -> Callable[[], None]:  # noqa: ARG002 - JupyterHub passes it
-        home = self.folders.home
-
-        def prepare_process() -> None:
-            os.chdir(home)
-            # A shell that starts the Hub in the background makes its children deaf to the signal that stops servers.
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-        return prepare_process
-
-    def load_state(self, state: dict[str, Any]) -> None:
-        super().load_state(state)
-        if "runtime" in state:
-            self._runtime = Path(state["runtime"])
-
-    def get_state(self) -> dict[str, Any]:
-        state: dict[str, Any] = super().get_state()
-        if self._runtime is not None:
-            state["runtime"] = str(self._runtime)
-        return state
-
-    def clear_state(self) -> None:
-        """Called by the Hub when nothing runs any more."""
-        super().clear_state()
-        if self._runtime is not None:
-            shutil.rmtree(self._runtime, ignore_errors=True)
-            self._runtime = None
 
     def _tell(self, progress: int, message: str) -> None:
         self._steps.append({"progress": progress, "message": message})

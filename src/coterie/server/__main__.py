@@ -6,10 +6,11 @@ from __future__ import annotations
 import logging
 import os
 
-from coterie.server.secrets import hide_process
+from coterie.server.secrets import hide_process, take_secrets
 
 if __name__ == "__main__":
     hide_process()
+    take_secrets()
 
     from coterie.server.app import CoterieServer  # after the process is hidden: importing takes seconds
 

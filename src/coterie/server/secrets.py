@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 from typing import Any
+
+from coterie.wire.names import SECRETS_DESCRIPTOR
 
 _PR_SET_DUMPABLE = 4
 
@@ -15,6 +18,15 @@ def hide_process() -> None:
     prctl = getattr(ctypes.CDLL(None), "prctl", None)
     if prctl is not None:
         prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def take_secrets() -> None:
+    """Read what the spawner hands over by pipe, once, into this process's own copy of the environment: what others see
+    of a process's environment is what it was started with. Where there is no pipe, nothing happens."""
+    descriptor = os.environ.pop(SECRETS_DESCRIPTOR, None)
+    if descriptor is not None:
+        with os.fdopen(int(descriptor), "rb") as pipe:
+            os.environ.update(json.load(pipe))
 
 
 def forget_environment(*hub_auths: Any) -> None:

@@ -7,6 +7,10 @@ import re
 #: The one role that Coterie's configuration adds to the Hub, for its service. It is no right of anybody's.
 SERVICE_ROLE = "coterie-service"
 
+#: The environment variable that tells a server from which of its descriptors to read its secrets: one JSON object of
+#: environment variables. An environment can be read by others, a pipe once.
+SECRETS_DESCRIPTOR = "COTERIE_SECRETS_FD"
+
 _ID = re.compile(r"[a-z2-7]{16}")
 _ACCOUNT = re.compile(r"ws-[a-z2-7]{16}", re.IGNORECASE | re.ASCII)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +15,8 @@ from coterie.cli.demo.authenticator import DemoAuthenticator
 from coterie.cli.demo.people import ADMINISTRATOR, GROUPS, PEOPLE, RIGHTS
 from coterie.cli.demo.state import DemoState
 from coterie.hub import Addresses, configure
+from coterie.hub.confined import why_not_confined
+from coterie.hub.sandbox import shows
 
 #: What pip in a kernel needs to reach the same package index as the person who started the demo.
 PIP_SETTINGS = (
@@ -73,7 +78,25 @@ def configure_demo(c: Config, *, state: Path, ports: Ports, subdomains: bool) ->
     c.WorkspaceSpawner.samples = str(DemoState(state).samples)
     c.WorkspaceSpawner.env_keep = ["LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TZ", *PIP_SETTINGS]
     c.WorkspaceSpawner.environment = {"PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-    return configure(c, state=state, service_port=ports.service)
+    c.WorkspaceSpawner.readable = [str(path) for path in local_packages() if shows(state, [path]) is None]
+    c.WorkspaceSpawner.mem_limit = "2G"
+    return configure(c, state=state, service_port=ports.service, sandbox=why_unconfined(state) is None)
+
+
+def why_unconfined(state: Path) -> str | None:
+    """Why the demo's servers cannot be confined on this machine, in a sentence; None where they can."""
+    return why_not_confined([state])
+
+
+def local_packages(settings: Mapping[str, str] = os.environ, system: Path = Path("/etc/pip.conf")) -> tuple[Path, ...]:
+    """The files and folders of this machine that pip is told to use, by its *settings* or the one for all users."""
+    texts = [value for name, value in settings.items() if name in PIP_SETTINGS]
+    files = [Path(settings["PIP_CONFIG_FILE"])] if "PIP_CONFIG_FILE" in settings else [system]
+    for file in files:
+        with suppress(OSError, UnicodeDecodeError):
+            texts += [str(file), *(line.partition("=")[2] or line for line in file.read_text().splitlines())]
+    words = (word.removeprefix("file://") for text in texts for word in text.split())
+    return tuple(dict.fromkeys(Path(word) for word in words if word.startswith("/") and Path(word).exists()))
 
 
 def config_file_text(*, state: Path, ports: Ports, subdomains: bool) -> str:

@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 from traitlets.config import Config
 
-from coterie.cli.demo.hub import Ports, config_file_text, configure_demo
+from coterie.cli.demo.hub import Ports, config_file_text, configure_demo, why_unconfined
 from coterie.cli.demo.people import ADMINISTRATOR, GROUPS, PASSWORD, PEOPLE, RIGHTS
 from coterie.cli.demo.ports import PortTaken, choose_ports
 from coterie.cli.demo.processes import belongs_to_demo, children, descendants, end, wait_until_gone
@@ -226,8 +226,11 @@ def _greeting(options: DemoOptions, state: DemoState, addresses: Addresses) -> s
         "",
         "Stop everything with Ctrl-C.",
     ]
-    if os.geteuid() == 0:
-        lines.append("This runs as root, so the workspaces' servers do too, and nothing confines them.")
+    unconfined = why_unconfined(state.folder)
+    if unconfined is not None:
+        lines.append(f"Code in one workspace can read the files of all, and the demo's own. {unconfined}")
+        if os.geteuid() == 0:
+            lines.append("This runs as root, so the workspaces' servers do too.")
     if not options.subdomains:
         lines.append("Everything shares one origin: a page that an Editor serves can act as whoever looks at it.")
     return "\n".join([*lines, ""])

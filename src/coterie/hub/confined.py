@@ -1,0 +1,304 @@
+"""The process of a server on this machine: in a sandbox of its own, within its limits, with its secrets by pipe."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import signal
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from subprocess import DEVNULL, STDOUT, Popen
+from typing import Any
+from zlib import crc32
+
+from jupyterhub.spawner import SimpleLocalProcessSpawner
+from jupyterhub.traitlets import ByteSpecification
+from jupyterhub.utils import random_port
+from traitlets import Bool, Int, List, Tuple, Unicode
+
+from coterie.hub.cgroups import ControlGroups, Shares, make_groups
+from coterie.hub.environment import part_secrets
+from coterie.hub.processes import line_of_eldest, started_at
+from coterie.hub.sandbox import (
+    AccountFiles,
+    Limits,
+    Sandbox,
+    can_end_namespaces,
+    deployment_folders,
+    sandbox_command,
+    shows,
+    why_no_sandbox,
+)
+from coterie.wire.names import SECRETS_DESCRIPTOR
+
+#: User numbers that belong to nobody on most machines: systemd gives them out for a while, to services of its own.
+PLAIN_UIDS = (61184, 65519)
+_LOG = "server.log"
+#: Kernels' sockets in the sandbox's own /tmp. Short, because a socket's path may have 107 bytes.
+_RUNTIME_INSIDE = "/tmp/jupyter"  # noqa: S108
+#: Of what runs on this machine servers go first when its memory is used up, before the Hub and the service.
+_FIRST_TO_GO = "500"
+#: From the keeper over bubblewrap and its first process inside to the server.
+_STEPS_TO_SERVER = 3
+
+
+class ConfinedSpawner(SimpleLocalProcessSpawner):
+    """Starts, finds again, signals and ends a server's process. ``shell_cmd`` and ``popen_kwargs`` are not used."""
+
+    sandbox = Bool(
+        True, help="Whether each server is confined by bubblewrap. Without it code in one can read the files of all."
+    ).tag(config=True)
+    readable = List(
+        Unicode(),
+        help="Files and folders of this machine that every server may read, beside the system and the deployment.",
+    ).tag(config=True)
+    plain_uids = Tuple(
+        Int(),
+        Int(),
+        default_value=PLAIN_UIDS,
+        help="Where the Hub runs as root: the first and the last of the user numbers that servers run as.",
+    ).tag(config=True)
+
+    process_limit = Int(1000, min=1, help="How many processes and threads a server may have.").tag(config=True)
+    open_file_limit = Int(4096, min=64, help="How many files and sockets each process may have open.").tag(config=True)
+    file_size_limit = ByteSpecification(50 * 1024**3, help="How large any one file may become.").tag(config=True)
+    scratch_limit = ByteSpecification(
+        1024**3, help="How much fits into the server's /tmp, and into its /dev/shm. Both are memory."
+    ).tag(config=True)
+
+    def __init__(self, **traits: Any) -> None:
+        super().__init__(**traits)
+        self._runtime: Path | None = None
+        self._started_at: int | None = None
+        self._is_confined = False
+        self._groups = ControlGroups()
+
+    @property
+    def plain_user(self) -> int | None:
+        """The user number that this account's server runs as in place of the Hub's, if that is root."""
+        if os.geteuid() != 0 or not self.sandbox:
+            return None
+        return plain_user_of(self.user.name, self.plain_uids)
+
+    @property
+    def owner(self) -> int | None:
+        """Whom the account's files have to belong to; None where the Hub cannot give files away."""
+        return (self.plain_user or 0) if os.geteuid() == 0 else None
+
+    def why_not(self) -> str | None:
+        """Why this server cannot be confined, in a sentence; None where it can or need not be."""
+        if not self.sandbox:
+            return None
+        readable = [Path(path) for path in self.readable]
+        return why_not_confined([Path(self.home_dir)], readable=readable, plain_uids=self.plain_uids)
+
+    def _readable(self) -> tuple[Path, ...]:
+        return (*deployment_folders(), *(Path(path) for path in self.readable))
+
+    def make_runtime(self) -> None:
+        """Call before each start: a private folder for kernels' sockets, where the sandbox brings none."""
+        self._runtime = None if self.sandbox else Path(tempfile.mkdtemp(prefix="coterie-", dir="/tmp"))
+
+    @property
+    def runtime(self) -> str:
+        """Where kernels' sockets are, as the server sees it."""
+        return _RUNTIME_INSIDE if self._runtime is None else str(self._runtime)
+
+    async def start(self) -> tuple[str, int]:
+        """Start the process; answers where the server will listen."""
+        self.port: int = self.port or random_port()
+        environment, secrets = part_secrets(self.get_env())
+        with ExitStack() as stack:
+            reader = stack.enter_context(_pipe_with(json.dumps(secrets).encode()))
+            environment[SECRETS_DESCRIPTOR] = str(reader)
+            command, descriptors = self._command(stack)
+            # What a server writes is its people's to write: it must not have the Hub's own log in its hands.
+            log = stack.enter_context(_fresh_log(Path(self.home_dir), self.owner))
+            self.log.info("Starting the server of %s, whose log is %s", self.user.name, Path(self.home_dir, _LOG))
+            self.proc = Popen(  # noqa: ASYNC220  (as JupyterHub does, which keeps it and polls it)
+                command,
+                env=environment,
+                pass_fds=(reader, *descriptors),
+                stdin=DEVNULL,
+                stdout=log,
+                stderr=STDOUT,
+                start_new_session=True,
+                preexec_fn=self.make_preexec_fn(self.user.name),
+            )
+        self.pid = self.proc.pid
+        self._started_at = started_at(self.pid)
+        self._is_confined = self.sandbox
+        return str(self.ip or "127.0.0.1"), self.port
+
+    def _command(self, stack: ExitStack) -> tuple[list[str], tuple[int, ...]]:
+        command = [*self.cmd, *self.get_args()]
+        if not self.sandbox:
+            return command, ()
+        shares = Shares(memory=self.mem_limit or None, processes=self.process_limit, cpus=self.cpu_limit or None)
+        # The folder's name tells apart the servers of two Hubs on one machine.
+        name = f"coterie-{hashlib.sha256(os.fsencode(self.home_dir)).hexdigest()[:16]}"
+        self._groups = make_groups(name, shares)
+        sandbox = Sandbox(
+            home=Path(self.home_dir),
+            host_name=self.user.name if re.fullmatch("[a-z0-9-]{1,63}", self.user.name) else "workspace",
+            readable=tuple(path for path in self._readable() if path.exists()),
+            limits=Limits(
+                processes=self.process_limit,
+                open_files=self.open_file_limit,
+                file_size=self.file_size_limit or None,
+                data=None if self._groups.limits_memory else self.mem_limit or None,
+                scratch=self.scratch_limit or None,
+            ),
+            user=self.plain_user,
+            can_end_namespaces=can_end_namespaces(),
+        )
+        files = stack.enter_context(AccountFiles(sandbox))
+        return sandbox_command(sandbox, command, passwd=files.passwd, group=files.group), files.descriptors
+
+    def get_args(self) -> list[str]:
+        arguments: list[str] = super().get_args()
+        return [*arguments, "--allow-root"] if os.geteuid() == 0 and not self.sandbox else arguments
+
+    def make_preexec_fn(self, name: str) -> Callable[[], None]:  # noqa: ARG002 - JupyterHub passes it
+        home, groups = self.home_dir, self._groups
+
+        def prepare_process() -> None:
+            groups.join()
+            os.chdir(home)
+            Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO)
+            # A shell that starts the Hub in the background makes its children deaf to the signal that stops servers.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+        return prepare_process
+
+    async def poll(self) -> int | None:
+        """None while the server runs, also one that an earlier process of the Hub started."""
+        if self.proc is None and self.pid and not self._runs():
+            self.clear_state()
+            return 0
+        status: int | None = await super().poll()
+        return status
+
+    async def _signal(self, sig: int) -> bool:
+        """Sends *sig* to the server itself: what stands between would end it at once. Answers whether it was there."""
+        if not self._runs():
+            return False
+        line = line_of_eldest(self.pid, _STEPS_TO_SERVER if self._is_confined else 0)
+        if sig == 0:
+            return True
+        if sig == signal.SIGKILL or (len(line) <= _STEPS_TO_SERVER and self._is_confined):
+            self._end_at_once(line)
+        else:
+            _kill(line[-1], sig)
+        return True
+
+    def _end_at_once(self, line: list[int]) -> None:
+        # What is inside ends with the keeper, but only once bubblewrap has seen to that, which takes it a moment. All
+        # that it has started until then is in *line*, or still in the keeper's group.
+        for pid in line:
+            _kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+    def _runs(self) -> bool:
+        now = started_at(self.pid) if self.pid else None
+        return now is not None and self._started_at in (None, now)
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        super().load_state(state)
+        self._started_at = state.get("started_at")
+        self._is_confined = state.get("is_confined", False)
+        self._groups = ControlGroups(tuple(Path(folder) for folder in state.get("groups", ())))
+        if "runtime" in state:
+            self._runtime = Path(state["runtime"])
+
+    def get_state(self) -> dict[str, Any]:
+        state: dict[str, Any] = super().get_state()
+        if self.pid:
+            state["started_at"] = self._started_at
+            state["is_confined"] = self._is_confined
+            state["groups"] = [str(folder) for folder in self._groups.folders]
+        if self._runtime is not None:
+            state["runtime"] = str(self._runtime)
+        return state
+
+    def clear_state(self) -> None:
+        """Called by the Hub when nothing runs any more."""
+        super().clear_state()
+        self._groups.remove()
+        self._groups = ControlGroups()
+        self._started_at = None
+        if self._runtime is not None:
+            shutil.rmtree(self._runtime, ignore_errors=True)
+            self._runtime = None
+
+
+def why_not_confined(
+    folders: Iterable[Path], *, readable: Iterable[Path] = (), plain_uids: tuple[int, int] = PLAIN_UIDS
+) -> str | None:
+    """Why servers that may read the files and folders *readable* cannot be kept from *folders* on this machine, in a
+    sentence; None where they can."""
+    shown_to_all = (*deployment_folders(), *readable)
+    for folder in folders:
+        shown = shows(folder, shown_to_all)
+        if shown is not None:
+            return f"{folder} lies in {shown}, which every server may read."
+    return why_no_sandbox(plain_uids[0] if os.geteuid() == 0 else None)
+
+
+def plain_user_of(account: str, numbers: tuple[int, int]) -> int:
+    """One of *numbers* (the first and the last of them), always the same for *account*. Two accounts may share one: it
+    is what their limits count by, and not what keeps them apart."""
+    first, last = numbers
+    return first + crc32(account.encode()) % (last - first + 1)
+
+
+def _kill(pid: int, sig: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, sig)
+
+
+@contextmanager
+def _pipe_with(content: bytes) -> Iterator[int]:
+    """The reading end of a pipe that holds *content* and nothing else. It fits: a pipe takes 64 KiB."""
+    reader, writer = os.pipe()
+    try:
+        try:
+            os.write(writer, content)
+        finally:
+            os.close(writer)
+        yield reader
+    finally:
+        os.close(reader)
+
+
+@contextmanager
+def _fresh_log(home: Path, owner: int | None) -> Iterator[int]:
+    """A new log to write to in *home*; the one before stays as ``server.log.old``.
+
+    Others write in that folder, so nothing that stands there is opened. If they keep a log from being made, there is
+    none.
+    """
+    folder = os.open(home, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        with suppress(OSError):
+            os.rename(_LOG, f"{_LOG}.old", src_dir_fd=folder, dst_dir_fd=folder)
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        try:
+            log = os.open(_LOG, flags, 0o600, dir_fd=folder)
+        except OSError:
+            log = os.open(os.devnull, os.O_WRONLY)
+        else:
+            if owner is not None:
+                os.fchown(log, owner, owner)
+    finally:
+        os.close(folder)
+    try:
+        yield log
+    finally:
+        os.close(log)
