@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from attacks.own_token import own_token
 from revocation.holding import Place, account_of, ended, furnished, holding, hub, run, shared_addresses, typed
 from support.demo import Demo, until
 
@@ -78,29 +79,17 @@ print("PLANTED", marker)
 """
 
 
-def _secrets(demo: Demo, url: str) -> set[str]:
-    """The tokens of the server's own process, as root sees them; empty where we are not root."""
-    tokens = set()
-    for environ in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            variables = environ.read_bytes().decode(errors="replace").split("\0")
-        except OSError:
-            continue
-        if f"JUPYTERHUB_USER={account_of(url)}" in variables:
-            tokens |= {v.partition("=")[2] for v in variables if "TOKEN" in v.partition("=")[0]}
-    return tokens - {""}
-
-
 async def test_a_kernel_and_its_children_hold_no_token(demo: Demo, place: Place) -> None:
     async with demo.socket("carol", shared_addresses(place)["kernel"], max_queue=None, max_size=None) as kernel:
         printed = await run(kernel, _LOOK)
     found = json.loads(printed.partition("FOUND")[2])
     everything = json.dumps(found)
+    own = await own_token(demo, place.url)
 
     assert [] == [name for name in found["os.environ"] if "TOKEN" in name]
     assert all("TOKEN" not in found[place] for place in ("self", "child", "shell", "arguments"))
     assert [] == [name for name, text in found["files"].items() if '"token": "' in text.replace('"token": ""', "")]
-    assert not any(secret in everything for secret in [*_secrets(demo, place.url), *demo.tokens.values()])
+    assert not any(secret in everything for secret in [*([own] if own else []), *demo.tokens.values()])
 
 
 async def test_a_terminal_holds_no_token(demo: Demo, place: Place) -> None:

@@ -65,7 +65,7 @@ async def scene(demo: Demo, place: Place, request: pytest.FixtureRequest) -> Asy
 
 @asynccontextmanager
 async def _scene(demo: Demo, place: Place, file: str) -> AsyncIterator[Scene]:
-    (demo.work(place.url) / file).write_text(TEXT_BEFORE)
+    demo.put(place.url, file, TEXT_BEFORE)
     async with editing(demo, "alice", place, file) as alice, editing(demo, "carol", place, file) as carol:
         alice.announce({"cursor": 1})
         carol.announce({"cursor": 2})

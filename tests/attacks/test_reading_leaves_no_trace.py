@@ -28,8 +28,7 @@ DOCUMENTS = {
 
 @pytest.mark.parametrize("file", DOCUMENTS)
 async def test_opening_changes_no_file(demo: Demo, place: Place, file: str) -> None:
-    path = demo.work(place.url) / file
-    path.write_bytes(DOCUMENTS[file].encode())
+    path = demo.put(place.url, file, DOCUMENTS[file])
     before = path.read_bytes(), path.stat().st_mtime_ns
     kind = ("json", "notebook") if file.endswith(".ipynb") else ("text", "file")
     body = {"format": kind[0], "type": kind[1]}

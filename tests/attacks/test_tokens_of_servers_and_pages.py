@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from attacks.own_token import own_token
 from attacks.signing_in import page_token
 from coterie.cli.demo.web import loopback_client
 from revocation.holding import Place, account_of, furnished, hub, shared_addresses
@@ -43,19 +44,6 @@ async def other(demo: Demo) -> Place:
     return await furnished(demo, "alice", "Another", {})
 
 
-def _own_token(url: str) -> str | None:
-    """The token in the environment of the server's process, for whoever may look: root alone."""
-    for environ in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            variables = environ.read_bytes().decode(errors="replace").split("\0")
-            command = environ.with_name("cmdline").read_text()
-        except OSError:
-            continue
-        if "coterie.server" in command and f"JUPYTERHUB_USER={account_of(url)}" in variables:
-            return next(v.partition("=")[2] for v in variables if v.startswith("JUPYTERHUB_API_TOKEN="))
-    return None
-
-
 async def _minted(demo: Demo, account: str, scopes: list[str] | None = None, by: str = "admin") -> str:
     body = {"note": "an attack"} | ({} if scopes is None else {"scopes": scopes})
     return str((await hub(demo, by, "POST", f"users/{account}/tokens", json=body))["token"])
@@ -69,7 +57,7 @@ async def token(demo: Demo, place: Place, request: pytest.FixtureRequest) -> str
     account = account_of(place.url)
     match request.param:
         case "its own":
-            found = _own_token(place.url)
+            found = await own_token(demo, place.url)
             if found is None:
                 pytest.skip("only root reads the server's environment")
             return found
@@ -123,7 +111,7 @@ async def test_the_accounts_tokens_open_nothing_at_its_own_server(
     demo: Demo, place: Place, request: pytest.FixtureRequest
 ) -> None:
     account = account_of(place.url)
-    for found in (_own_token(place.url), await _minted(demo, account)):
+    for found in (await own_token(demo, place.url), await _minted(demo, account)):
         if found is None:
             continue
         for path in ("api/contents", "api/kernels", "api/me", "files/notes.txt"):
@@ -159,7 +147,7 @@ async def test_other_tokens_are_no_servers(demo: Demo, token: str) -> None:
 
 
 async def test_a_servers_stream_tells_of_its_own_workspace_alone(demo: Demo, place: Place, other: Place) -> None:
-    mine = _own_token(place.url)
+    mine = await own_token(demo, place.url)
     if mine is None:
         pytest.skip("only root reads the server's environment")
     session = _session_of(place.url)

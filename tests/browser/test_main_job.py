@@ -20,9 +20,13 @@ SAID = "from carol"
 
 
 @pytest.mark.timeout(600)  # two demos and three browsers, on whatever machine there is
-async def test_the_main_job(tmp_path: Path, arrive: Arrive) -> None:
-    make_wheel(tmp_path)
-    make_notebook(tmp_path / FILE, tmp_path)
+async def test_the_main_job(tmp_path: Path, arrive: Arrive, monkeypatch: pytest.MonkeyPatch) -> None:
+    wheels = tmp_path / "wheels"
+    wheels.mkdir()
+    make_wheel(wheels)
+    make_notebook(tmp_path / FILE, wheels)
+    # Servers may read where this machine's pip is told to look, and nothing else of it.
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheels))
     with running_demo(tmp_path / "state") as demo:
         alice = await arrive("alice", demo)
         await _create_and_open(alice)

@@ -30,8 +30,7 @@ def _rooms_opened(page: Page) -> list[str]:
 
 async def test_an_open_document_goes_on_after_a_restart_of_the_server(demo: Demo, arrive: Arrive) -> None:
     workspace = await demo.create("alice", "Petrels")
-    file = demo.work(await demo.open("alice", workspace)) / "petrels.txt"
-    file.write_text("start\n")
+    file = demo.put(await demo.open("alice", workspace), "petrels.txt", "start\n")
     alice = await arrive("alice", demo)
     editor = await _open_text(alice, "Petrels", file.name)
     await editor.press("ControlOrMeta+End")
@@ -56,8 +55,7 @@ async def test_an_open_document_goes_on_after_a_restart_of_the_server(demo: Demo
 
 async def test_who_has_a_deleted_file_open_is_told_once_and_it_is_closed(demo: Demo, arrive: Arrive) -> None:
     workspace = await demo.create("alice", "Murres")
-    file = demo.work(await demo.open("alice", workspace)) / "murres.txt"
-    file.write_text("start\n")
+    file = demo.put(await demo.open("alice", workspace), "murres.txt", "start\n")
     alice = await arrive("alice", demo)
     opened = _rooms_opened(alice.page)
     editor = await _open_text(alice, "Murres", file.name)

@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from coterie.cli.demo.hub import local_packages, why_unconfined
 from coterie.cli.demo.people import GROUPS, PEOPLE
 from coterie.cli.demo.processes import command_of
 from coterie.cli.demo.web import loopback_client
@@ -60,7 +61,7 @@ async def test_it_says_where_who_and_what_and_then_ready(demo: DemoOfOurs) -> No
     assert demo.said[-1] == "ready"
     assert demo.running["hub_url"] in said
     assert all(name in said for name in PEOPLE)
-    assert ("as root" in said) is (os.geteuid() == 0)
+    assert ("can read the files of all" in said) is (why_unconfined(demo.state) is not None)
     assert "one origin" not in said
 
 
@@ -308,3 +309,38 @@ async def _sign_in(http: httpx.AsyncClient, hub: str, name: str) -> httpx.Respon
     (await http.get(f"{hub}hub/login")).raise_for_status()
     form = {"username": name, "password": "coterie", "_xsrf": http.cookies["_xsrf"]}
     return await http.post(f"{hub}hub/login", data=form)
+
+
+def test_servers_may_read_where_pip_is_told_to_look(tmp_path: Path) -> None:
+    for name in ("wheels", "index", "other"):
+        (tmp_path / name).mkdir()
+    system = tmp_path / "pip.conf"
+    system.write_text(f"[global]\nextra-index-url = https://example.org/simple\n  file://{tmp_path}/index\n")
+    settings = {"PIP_FIND_LINKS": f"{tmp_path}/wheels {tmp_path}/missing", "OTHER": f"{tmp_path}/other"}
+
+    found = local_packages(settings, system)
+
+    assert set(found) == {tmp_path / "wheels", tmp_path / "index", system}
+
+
+async def test_without_bubblewrap_it_says_what_that_means_and_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(_path_without("bwrap", tmp_path / "tools")))
+
+    async with demo_on(tmp_path / "state") as demo:
+        said = "\n".join(demo.said)
+        assert "Code in one workspace can read the files of all, and the demo's own. bwrap cannot be found" in said
+        (penguins,) = (await demo.api("alice", "GET", "workspaces")).json()["items"]
+        (await demo.api("alice", "POST", f"workspaces/{penguins['id']}/open")).raise_for_status()
+        await until(lambda: _account_that_runs(demo), within=90)
+
+
+def _path_without(missing: str, folder: Path) -> Path:
+    """*folder* with all that is on the path but *missing*."""
+    folder.mkdir()
+    for place in os.environ["PATH"].split(os.pathsep):
+        for tool in Path(place).iterdir() if Path(place).is_dir() else ():
+            if tool.name != missing and not (folder / tool.name).is_symlink():
+                (folder / tool.name).symlink_to(tool)
+    return folder

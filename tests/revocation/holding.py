@@ -43,7 +43,7 @@ async def furnished(demo: Demo, creator: str, name: str, roles: Mapping[str, str
 async def furnish(demo: Demo, editor: str, workspace: str, url: str) -> Place:
     """A file, a kernel and a terminal for a workspace that runs."""
     file = "notes.txt"
-    (demo.work(url) / file).write_text("start\n")
+    demo.put(url, file, "start\n")
     kernel = (await demo.server(editor, "POST", f"{url}api/kernels", json={})).json()
     terminal = (await demo.server(editor, "POST", f"{url}api/terminals", json={})).json()
     return Place(workspace, url, file, kernel["id"], terminal["name"])

@@ -1,0 +1,56 @@
+"""The token in a server's own memory, for whoever may look there: root alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from revocation.holding import account_of
+from support.demo import Demo
+
+#: JupyterHub's tokens are random UUIDs without their dashes.
+_TOKEN = re.compile(rb"(?<![0-9a-f])[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}(?![0-9a-f])")
+
+
+def server_of(url: str) -> int:
+    """The process of the server at *url*."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (folder / "cmdline").read_bytes().split(b"\0")
+            variables = (folder / "environ").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        is_server = command[1:4] == [b"-I", b"-m", b"coterie.server"]
+        if is_server and f"JUPYTERHUB_USER={account_of(url)}".encode() in variables:
+            return int(folder.name)
+    raise AssertionError(f"no server runs at {url}")
+
+
+async def own_token(demo: Demo, url: str) -> str | None:
+    """The token that the server at *url* has of the Hub; None where only root could say."""
+    try:
+        candidates = set(_candidates(server_of(url)))
+    except PermissionError:
+        return None
+    for candidate in candidates:
+        headers = {"Authorization": f"token {candidate}"}
+        # Tokens of visitors and of whoever tried one are in there too; the service knows which is the server's.
+        if (await demo.api(None, "GET", "server", headers=headers)).is_success:
+            return candidate
+    raise AssertionError(f"none of {len(candidates)} candidates is the token of the server at {url}")
+
+
+def _candidates(pid: int) -> Iterator[str]:
+    with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
+        for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+            span, rights, *_ = line.split()
+            if not rights.startswith("rw"):
+                continue
+            start, end = (int(number, 16) for number in span.split("-"))
+            memory.seek(start)
+            try:
+                content = memory.read(end - start)
+            except OSError:
+                continue
+            yield from (found.decode() for found in _TOKEN.findall(content))
