@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from coterie.hub.processes import line_of_eldest
 from revocation.holding import account_of
 from support.demo import Demo
 
@@ -14,16 +15,17 @@ _TOKEN = re.compile(rb"(?<![0-9a-f])[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}(?
 
 
 def server_of(url: str) -> int:
-    """The process of the server at *url*."""
+    """The process of the server at *url*, found by the folder that it is confined to."""
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             command = (folder / "cmdline").read_bytes().split(b"\0")
-            variables = (folder / "environ").read_bytes().split(b"\0")
         except OSError:
             continue
-        is_server = command[1:4] == [b"-I", b"-m", b"coterie.server"]
-        if is_server and f"JUPYTERHUB_USER={account_of(url)}".encode() in variables:
-            return int(folder.name)
+        if b"coterie-sandbox" in command and any(
+            word.endswith(f"/servers/{account_of(url)}".encode()) for word in command
+        ):
+            *_, server = line_of_eldest(int(folder.name), 3)
+            return server
     raise AssertionError(f"no server runs at {url}")
 
 
