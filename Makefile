@@ -11,7 +11,7 @@ YJS := tests/interop/yjs
 AXE := tests/axe
 LAB_SOURCES := $(shell find lab/src lab/style -type f) lab/package.json lab/package-lock.json lab/tsconfig.json
 
-.PHONY: help demo test soak interop check format bench bench-revocation bench-guests bench-listing bench-rooms clean
+.PHONY: help demo test soak interop check format bench bench-revocation bench-opening bench-guests bench-listing bench-rooms clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -41,13 +41,16 @@ format: $(VENV)/.dev lab/node_modules/.installed ## Format the code
 	$(BIN)/ruff format .
 	cd lab && npm run --silent format
 
-bench: bench-revocation bench-guests bench-listing bench-rooms ## Measure everything
+bench: bench-revocation bench-opening bench-guests bench-listing bench-rooms ## Measure everything
 
 bench-revocation: $(VENV)/.dev $(VENV)/.system ## Measure how fast somebody who is removed is out
 	$(BIN)/python benchmarks/revocation.py
 
 bench-guests: $(VENV)/.dev $(VENV)/.system ## Measure what many guests of one home cost
 	$(BIN)/python benchmarks/guests.py $(ARGS)
+
+bench-opening: $(VENV)/.dev $(VENV)/.system ## Measure what confining servers adds to the time they take to open
+	$(BIN)/python benchmarks/opening.py $(ARGS)
 
 bench-listing: $(VENV)/.dev $(VENV)/.system ## Measure lists of workspaces while the world grows, and publish it
 	$(BIN)/python benchmarks/listing.py $(or $(ARGS),--write)

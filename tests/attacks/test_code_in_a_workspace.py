@@ -72,6 +72,15 @@ for data in (home / ".local/share/jupyter", home / "environment/share/jupyter", 
             "{% set m = cycler.__init__.__globals__.os %}{{ m.popen('echo TEMPLATE >> " + str(marker) + "').read() }}")
         put(data / "nbconvert/templates" / template / "conf.json", "{}")
 put(home / "work/page.ipynb", json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+for shell in (".bashrc", ".bash_profile", ".profile", ".bash_login", ".zshenv", ".pam_environment", ".env"):
+    put(home / shell, f"export PYTHONSTARTUP={home}/.pythonrc.py PYTHONPATH={home}/work PYTHONHOME={home} "
+        f"PYTHONINSPECT=1 PYTHONBREAKPOINT=planted.x JUPYTER_PATH={home} JUPYTER_CONFIG_DIR={home} "
+        f"JUPYTERLAB_DIR={home} LD_PRELOAD={home}/planted.so PATH={home}/bin:$PATH\n")
+put(home / ".config/pip/pip.conf", f"[global]\nprefix = {home}\n")
+for folder in (home / "bin", home / ".local/bin", home / "work", home / "environment/bin"):
+    for command in ("jupyter", "jupyterhub-singleuser", "env", "prlimit", "setpriv", "sh", "node"):
+        put(folder / command, f"#!/bin/sh\necho coterie.server by PATH $0 >> {marker}\nexec /bin/{command} \"$@\"\n")
+        (folder / command).chmod(0o755)
 put(home / ".pythonrc.py", code)
 put(home / ".pydistutils.cfg", "")
 put(home / "pyvenv.cfg", "home = /nonexistent\n")

@@ -6,12 +6,16 @@ workspace cannot change. The deployment's packages come last on the path, so an 
 
 from __future__ import annotations
 
+import compileall
 import os
 import sys
 import sysconfig
 import tempfile
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+
+import coterie
 
 _PIP = """\
 #!/bin/sh
@@ -34,6 +38,13 @@ class Deployment:
         python = getattr(sys, "_base_executable", None) or sys.executable
         folders = dict.fromkeys(Path(sysconfig.get_path(kind)) for kind in ("purelib", "platlib"))
         return cls(Path(python).resolve(), sys.version_info[:2], tuple(folders))
+
+
+@cache
+def compile_coterie() -> None:
+    """Compiles what servers import of Coterie itself, once: in a sandbox they cannot keep what they compile, and would
+    do it at every start. Where the Hub cannot write there either, it has to have been done by whoever installed it."""
+    compileall.compile_dir(Path(coterie.__file__).parent, quiet=2)
 
 
 def lay_environment(folder: Path, deployment: Deployment, *, owner: int | None = None) -> None:

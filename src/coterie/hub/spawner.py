@@ -24,6 +24,7 @@ from coterie.hub.confined import ConfinedSpawner
 from coterie.hub.copy_job import CopyFailed, CopyJob, CopyLimits, run_copy
 from coterie.hub.environment import Place, home_of, server_environment
 from coterie.hub.folders import Folders, folders_of
+from coterie.hub.packages import compile_coterie
 from coterie.hub.removing import take_away
 from coterie.wire.names import is_reserved
 
@@ -193,6 +194,7 @@ class WorkspaceSpawner(InCoterie, ConfinedSpawner):
     async def prepare(self, place: Place) -> None:
         await self._fill(place)
         await asyncio.to_thread(self.folders.prepare, sample=self._sample_of(place.workspace), owner=self.owner)
+        await asyncio.to_thread(compile_coterie)
         self.make_runtime()
         self._tell(30, "Starting the server")
 
