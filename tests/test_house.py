@@ -348,6 +348,13 @@ def _links() -> list[tuple[str, str]]:
     ]
 
 
+def test_every_test_that_the_threat_model_names_is_there() -> None:
+    named = re.findall(r"`(tests/[a-z_/]+\.py)`", (ROOT / "docs/explanation/security.md").read_text(encoding="utf-8"))
+
+    assert len(named) > 5
+    assert [name for name in named if not (ROOT / name).is_file()] == []
+
+
 def test_links_between_papers_lead_somewhere() -> None:
     broken = [
         f"{name}: {target}"

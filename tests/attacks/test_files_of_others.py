@@ -58,7 +58,14 @@ def _paths(demo: Demo, other: Place) -> list[str]:
         *(str(state / name) for name in ("jupyterhub.sqlite", "jupyterhub_cookie_secret", "coterie.sqlite")),
         *(str(state / name) for name in ("tokens.json", "demo.json", "demo.log", "traefik.toml", "samples")),
         *(str(_CHECKOUT / name) for name in ("tests", ".git", "pyproject.toml", "docs")),
-        *("/etc/shadow", "/root/.bash_history", "/root/.ssh", "/var/lib", "/var/log", "/home", "/proc/1/environ"),
+        *(
+            "/etc/shadow",
+            *(str(Path.home() / name) for name in (".bash_history", ".ssh", ".bashrc")),
+            "/var/lib",
+            "/var/log",
+            "/home",
+            "/proc/1/environ",
+        ),
     ]
 
 
