@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -26,10 +27,10 @@ PUBLIC = "http://coterie--service.hub.localhost:8000/services/coterie/"
 
 #: Stands in for the server: says what it was given, then waits to be stopped as the Hub stops servers.
 TELL = """
-import json, os, signal, sys
+import json, os, resource, signal, sys
 print("hello", flush=True)
 secrets = json.load(open(int(os.environ["COTERIE_SECRETS_FD"])))
-facts = {"secrets": secrets}
+facts = {"secrets": secrets, "files": resource.getrlimit(resource.RLIMIT_NOFILE)}
 facts |= {"environment": dict(os.environ), "cwd": os.getcwd(), "arguments": sys.argv[1:],
          "deaf": signal.getsignal(signal.SIGINT) == signal.SIG_IGN}
 with open("facts.new", "w") as file:
@@ -198,6 +199,18 @@ async def test_what_a_server_prints_goes_to_its_own_log_and_the_one_before_is_ke
 
     assert (tmp_path / "alice" / "server.log").read_text() == "hello\n"
     assert (tmp_path / "alice" / "server.log.old").read_text() == "hello\n"
+
+
+async def test_a_hub_that_was_given_less_gives_less(start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        "coterie.hub.confined.getrlimit",
+        lambda kind: (500, 500) if kind == resource.RLIMIT_NOFILE else resource.getrlimit(kind),
+    )
+
+    spawner = await start("alice")
+
+    facts = await _facts(spawner)
+    assert facts["files"] == [500, 500] or not spawner.sandbox
 
 
 async def test_a_link_in_the_place_of_the_log_leads_nowhere(start: Any, tmp_path: Path) -> None:

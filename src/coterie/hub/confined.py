@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from resource import RLIM_INFINITY, RLIMIT_DATA, RLIMIT_FSIZE, RLIMIT_NOFILE, RLIMIT_NPROC, getrlimit
 from subprocess import DEVNULL, STDOUT, Popen
 from typing import Any
 from zlib import crc32
@@ -148,10 +149,10 @@ class ConfinedSpawner(SimpleLocalProcessSpawner):
             host_name=self.user.name if re.fullmatch("[a-z0-9-]{1,63}", self.user.name) else "workspace",
             readable=tuple(path for path in self._readable() if path.exists()),
             limits=Limits(
-                processes=self.process_limit,
-                open_files=self.open_file_limit,
-                file_size=self.file_size_limit or None,
-                data=None if self._groups.limits_memory else self.mem_limit or None,
+                processes=_allowed(RLIMIT_NPROC, self.process_limit),
+                open_files=_allowed(RLIMIT_NOFILE, self.open_file_limit),
+                file_size=_allowed(RLIMIT_FSIZE, self.file_size_limit or None),
+                data=None if self._groups.limits_memory else _allowed(RLIMIT_DATA, self.mem_limit or None),
                 scratch=self.scratch_limit or None,
             ),
             user=self.plain_user,
@@ -170,7 +171,8 @@ class ConfinedSpawner(SimpleLocalProcessSpawner):
         def prepare_process() -> None:
             groups.join()
             os.chdir(home)
-            Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO)
+            with suppress(OSError):
+                Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO)
             # A shell that starts the Hub in the background makes its children deaf to the signal that stops servers.
             signal.signal(signal.SIGINT, signal.SIG_DFL)
 
@@ -256,6 +258,12 @@ def plain_user_of(account: str, numbers: tuple[int, int]) -> int:
     is what their limits count by, and not what keeps them apart."""
     first, last = numbers
     return first + crc32(account.encode()) % (last - first + 1)
+
+
+def _allowed(kind: int, limit: int | None) -> int | None:
+    """*limit*, or less where the Hub itself was given less: nobody raises that inside."""
+    hard = getrlimit(kind)[1]
+    return limit if limit is None or hard == RLIM_INFINITY else min(limit, hard)
 
 
 def _kill(pid: int, sig: int) -> None:

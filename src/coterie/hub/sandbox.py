@@ -240,21 +240,25 @@ def why_no_sandbox(user: int | None = None) -> str | None:
     if missing:
         packages = "bubblewrap" if missing == ["bwrap"] else "bubblewrap and util-linux"
         return f"{' and '.join(missing)} cannot be found: install {packages}."
-    refusal = _try(user)
-    if refusal is None:
-        return None
-    advice = "This container may not make namespaces" if os.geteuid() == 0 else "User namespaces may be switched off"
-    return f"bubblewrap is installed but cannot be used here ({refusal}). {advice}."
+    refusal = _try(user, ["true"])
+    if refusal is not None:
+        advice = "This container may not make namespaces" if user is not None else "User namespaces may be switched off"
+        return f"bubblewrap is installed but cannot be used here ({refusal}). {advice}."
+    refusal = _try(user, [sys.executable, "-I", "-c", "import coterie"])
+    if refusal is not None:
+        return f"Servers could not read the Python that they run on ({refusal}). It has to be readable for everybody."
+    return None
 
 
-def _try(user: int | None) -> str | None:
+def _try(user: int | None, command: Sequence[str]) -> str | None:
     with tempfile.TemporaryDirectory(prefix="coterie-") as folder:
         if user is not None:
             os.chown(folder, user, user)
-        sandbox = Sandbox(Path(folder), "try", (), Limits(processes=100), user, can_end_namespaces())
+        readable = tuple(path for path in deployment_folders() if path.exists())
+        sandbox = Sandbox(Path(folder), "try", readable, Limits(), user, can_end_namespaces())
         with AccountFiles(sandbox) as files:
             tried = subprocess.run(
-                sandbox_command(sandbox, ["true"], passwd=files.passwd, group=files.group),
+                sandbox_command(sandbox, command, passwd=files.passwd, group=files.group),
                 pass_fds=files.descriptors,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
