@@ -77,9 +77,9 @@ def test_one_joins_all_and_they_are_removed_when_empty(tmp_path: Path) -> None:
     groups.join()
 
     assert [(folder / "cgroup.procs").read_text() for folder in folders] == ["0", "0"]
-    groups.remove()
+    assert not groups.remove()
     assert all(folder.exists() for folder in folders)
     for folder in folders:
         (folder / "cgroup.procs").unlink()
-    groups.remove()
+    assert groups.remove()
     assert not any(folder.exists() for folder in folders)

@@ -39,11 +39,12 @@ class ControlGroups:
         for folder in self.folders:
             (folder / "cgroup.procs").write_text("0")
 
-    def remove(self) -> None:
-        """Once nothing runs in them any more."""
+    def remove(self) -> bool:
+        """Once nothing runs in them any more. Answers False where something still does, and they stay."""
         for folder in self.folders:
             with suppress(OSError):
                 folder.rmdir()
+        return not any(folder.exists() for folder in self.folders)
 
 
 def make_groups(

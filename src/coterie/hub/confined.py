@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
@@ -46,6 +47,7 @@ _RUNTIME_INSIDE = "/tmp/jupyter"  # noqa: S108
 _FIRST_TO_GO = "500"
 #: From the keeper over bubblewrap and its first process inside to the server.
 _STEPS_TO_SERVER = 3
+_ENDED_WITHIN = 2.0  # seconds
 
 
 class ConfinedSpawner(SimpleLocalProcessSpawner):
@@ -232,7 +234,10 @@ class ConfinedSpawner(SimpleLocalProcessSpawner):
     def clear_state(self) -> None:
         """Called by the Hub when nothing runs any more."""
         super().clear_state()
-        self._groups.remove()
+        if not self._groups.remove():
+            # What was inside ends a moment after what confined it.
+            with suppress(RuntimeError):  # where the Hub itself is at its end
+                asyncio.get_running_loop().call_later(_ENDED_WITHIN, self._groups.remove)
         self._groups = ControlGroups()
         self._started_at = None
         if self._runtime is not None:
