@@ -6,7 +6,8 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 # A file's tests stay together, because they share servers; the fixtures' demo and PostgreSQL run once per process.
-PYTEST := $(BIN)/pytest --numprocesses 2 --dist loadfile
+# In the order of their names, or files with few tests came last, which are the longest.
+PYTEST := $(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 YJS := tests/interop/yjs
 AXE := tests/axe
 LAB_SOURCES := $(shell find lab/src lab/style -type f) lab/package.json lab/package-lock.json lab/tsconfig.json

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,13 +12,24 @@ from hypothesis import settings
 from support.demo import Demo, running_demo
 from support.postgresql import postgresql_server
 
+_DEMO = pytest.StashKey[Demo]()
+
 
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+def demo(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Demo]:
     """The demo, shared by all tests that start no demo of their own; each makes its own workspaces in it."""
     state: Path = tmp_path_factory.mktemp("demo") / "state"
     with running_demo(state) as running:
+        pytestconfig.stash[_DEMO] = running
         yield running
+
+
+@pytest.fixture(scope="module", autouse=True)
+async def servers_end_with_the_file(pytestconfig: pytest.Config) -> AsyncIterator[None]:
+    """A file's servers would cost the tests of all later ones memory and time."""
+    yield
+    if _DEMO in pytestconfig.stash:
+        await pytestconfig.stash[_DEMO].stop_servers()
 
 
 @pytest.fixture(scope="session")

@@ -19,9 +19,9 @@ pytestmark = pytest.mark.hub
 @pytest.fixture(scope="module")
 async def home(demo: Demo) -> AsyncIterator[Place]:
     async with at_home(demo) as place:
-        (demo.work(place.url) / ".env").write_text("PASSWORD=of-a-test\n")
+        file = demo.put(place.url, ".env", "PASSWORD=of-a-test\n")
         yield place
-        (demo.work(place.url) / ".env").unlink()
+        file.unlink()
 
 
 def _origin(demo: Demo) -> str:

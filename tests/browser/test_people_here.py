@@ -52,10 +52,9 @@ async def _come_in(guest: Person, url: str) -> None:
 async def test_people_see_one_another_and_go_where_the_others_are(demo: Demo, arrive: Arrive) -> None:
     workspace = await demo.create("alice", "Dovekies")
     await demo.grant("alice", workspace, "carol", "viewer")
-    work = demo.work(await demo.open("alice", workspace))
-    (work / "islands").mkdir()
-    (work / "islands" / "skomer.txt").write_text("a quarter of a million pairs\n")
-    (work / "counts.txt").write_text("one, two\n")
+    url = await demo.open("alice", workspace)
+    demo.put(url, "islands/skomer.txt", "a quarter of a million pairs\n")
+    demo.put(url, "counts.txt", "one, two\n")
     alice, carol = await arrive("alice", demo), await arrive("carol", demo)
     await alice.open("Dovekies")
     seen_by_alice = await _panel(alice)
@@ -155,7 +154,7 @@ async def test_a_guests_page_ends_and_is_silent_once_the_owner_has_started_the_s
     demo: Demo, arrive: Arrive
 ) -> None:
     async with at_home(demo) as home:
-        (demo.work(home.url) / "terns.txt").write_text("arctic and common\n")
+        demo.put(home.url, "terns.txt", "arctic and common\n")
         alice, bob = await arrive("alice", demo), await arrive("bob", demo)
         await alice.page.goto(f"{demo.service_url}w/~alice")
         await alice.in_lab()

@@ -70,7 +70,7 @@ def _leave_notebook(demo: Demo) -> None:
     ]
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     notebook = {"nbformat": 4, "nbformat_minor": 5, "metadata": {"kernelspec": kernel}, "cells": cells}
-    (demo.state / "servers" / "alice" / "work" / FILE).write_text(json.dumps(notebook))
+    demo.put(f"{demo.hub_url}user/alice/", FILE, json.dumps(notebook))
 
 
 async def _open_menu(alice: Person) -> Page:

@@ -46,6 +46,7 @@ class Running:
 @pytest.fixture(scope="session")
 async def running(demo: Demo) -> Running:
     workspace = await demo.create("alice", "Routes")
+    demo.keep(workspace)
     roles = {"bob": "co-owner", "carol": "editor", "dave": "viewer"}
     for name, role in roles.items():
         await demo.grant("admin", workspace, name, role)

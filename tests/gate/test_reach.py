@@ -27,12 +27,11 @@ async def home(demo: Demo) -> AsyncIterator[Place]:
     """Alice's, with secrets by name, in what JupyterLab shows and beside it, and one in a notebook. Bob is a guest."""
     async with at_home(demo) as place:
         work = demo.work(place.url)
-        (work / "with.ipynb").write_text(json.dumps({"cells": [{"source": f"token = '{CANARY}'"}]}))
-        (work / "line\nbreak.env").write_text("PASSWORD=canary-of-a-file\n")
+        demo.put(place.url, "with.ipynb", json.dumps({"cells": [{"source": f"token = '{CANARY}'"}]}))
+        demo.put(place.url, "line\nbreak.env", "PASSWORD=canary-of-a-file\n")
         (work / "loop").symlink_to(work)
-        (work.parent / ".ssh").mkdir()
-        (work.parent / ".ssh" / "id_ed25519").write_text("canary-of-a-file\n")
-        (work.parent / "environment" / "of-packages.pem").write_text("canary-of-a-file\n")
+        demo.put(place.url, "../.ssh/id_ed25519", "canary-of-a-file\n")
+        demo.put(place.url, "../environment/of-packages.pem", "canary-of-a-file\n")
         await come_in(demo, "bob", place, await invite(demo, "alice", place.id))
         yield place
         for name in ("with.ipynb", "line\nbreak.env", "loop"):

@@ -10,4 +10,6 @@ from support.demo import Demo
 
 @pytest.fixture(scope="session")
 async def shared(demo: Demo) -> Place:
-    return await furnished(demo, "alice", "To be removed from", {"carol": "editor"})
+    place = await furnished(demo, "alice", "To be removed from", {"carol": "editor"})
+    demo.keep(place.id)
+    return place

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -34,6 +34,8 @@ class Demo:
     service_url: str
     tokens: Mapping[str, str]
     process: subprocess.Popen[bytes]
+    created: set[str] = field(default_factory=set, repr=False)
+    kept: set[str] = field(default_factory=set, repr=False)
 
     @property
     def port(self) -> int:
@@ -54,7 +56,19 @@ class Demo:
         """A new workspace of *who*'s; its id."""
         answer = await self.api(who, "POST", "workspaces", json={"name": name})
         assert answer.status_code == 201, answer.text
+        self.created.add(str(answer.json()["id"]))
         return str(answer.json()["id"])
+
+    def keep(self, workspace: str) -> None:
+        """Leave the server of *workspace* running when a file's tests end: several files use it."""
+        self.kept.add(workspace)
+
+    async def stop_servers(self) -> None:
+        """Stop the servers of all workspaces that were created through this object and are not kept."""
+        ended = self.created - self.kept
+        # One that was deleted meanwhile is not found.
+        await asyncio.gather(*(self.api("admin", "POST", f"workspaces/{workspace}/stop") for workspace in ended))
+        self.created.clear()
 
     async def grant(self, by: str, workspace: str, name: str, role: str, kind: str = "user") -> None:
         """Give somebody a role."""
@@ -107,13 +121,16 @@ class Demo:
         return self.state / "servers" / account / "work"
 
     def put(self, server_url: str, name: str, content: str | bytes) -> Path:
-        """Write a file of that workspace, as its people's own, and answer where it is."""
+        """Write a file of that workspace, with the folders that lead to it, as its people's own. Answers where."""
         folder = self.work(server_url)
         path = folder / name
+        made = [parent for parent in path.parents if not parent.exists()]
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         # Root's demo runs servers as others, who could not change what is root's.
         owner = folder.stat()
-        os.chown(path, owner.st_uid, owner.st_gid)
+        for each in (path, *made):
+            os.chown(each, owner.st_uid, owner.st_gid)
         return path
 
 
