@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import socket
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 from coterie.cli.demo.hub import Ports
 
 LOOPBACK = "127.0.0.1"
+_OTHER_LOOPBACK = "::1"
 
 
 class PortTaken(Exception):
@@ -22,6 +25,21 @@ def choose_ports(public: int) -> Ports:
     return Ports(*chosen)
 
 
+@contextmanager
+def kept_from_others(port: int) -> Iterator[None]:
+    """Have nobody listen on *port* of the other loopback address either. Browsers try it too for ``*.localhost``, and a
+    program there, such as one in a workspace, would be sent people's cookies. Raises PortTaken."""
+    with ExitStack() as held:
+        try:
+            # Bound and never listening: it is taken, and whoever tries it is refused at once.
+            held.enter_context(socket.socket(socket.AF_INET6)).bind((_OTHER_LOOPBACK, port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise _taken(port) from error
+            # Otherwise this machine has no such address.
+        yield
+
+
 def _listen(port: int) -> socket.socket:
     listener = socket.socket()
     # Connections of a demo that just ended may linger on the port; a listener on it is still an error.
@@ -31,5 +49,9 @@ def _listen(port: int) -> socket.socket:
         listener.listen()
     except OSError as error:
         listener.close()
-        raise PortTaken(f"Port {port} is in use already. Choose another one: --port 0 takes a free one.") from error
+        raise _taken(port) from error
     return listener
+
+
+def _taken(port: int) -> PortTaken:
+    return PortTaken(f"Port {port} is in use already. Choose another one: --port 0 takes a free one.")

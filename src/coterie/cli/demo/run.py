@@ -21,7 +21,7 @@ from traitlets.config import Config
 
 from coterie.cli.demo.hub import Ports, config_file_text, configure_demo, why_unconfined
 from coterie.cli.demo.people import ADMINISTRATOR, GROUPS, PASSWORD, PEOPLE, RIGHTS
-from coterie.cli.demo.ports import PortTaken, choose_ports
+from coterie.cli.demo.ports import PortTaken, choose_ports, kept_from_others
 from coterie.cli.demo.processes import belongs_to_demo, children, descendants, end, wait_until_gone
 from coterie.cli.demo.sample import OWNER, make_sample
 from coterie.cli.demo.state import DemoState, StateInUse
@@ -69,6 +69,11 @@ async def _run(options: DemoOptions, state: DemoState) -> None:
     await end((pid for pid in state.read_pids() if belongs_to_demo(pid, state.folder)), seconds=_LEFTOVER_SECONDS)
 
     ports = choose_ports(options.port)
+    with kept_from_others(ports.public):
+        await _serve(options, state, ports, stop)
+
+
+async def _serve(options: DemoOptions, state: DemoState, ports: Ports, stop: asyncio.Event) -> None:
     addresses = configure_demo(Config(), state=state.folder, ports=ports, subdomains=options.subdomains)
     hub = await _start_hub(state, ports, subdomains=options.subdomains)
     demo = _Demo(state, addresses, hub)
