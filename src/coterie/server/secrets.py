@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 from typing import Any
 
 from coterie.wire.names import SECRETS_DESCRIPTOR
 
-_PR_SET_DUMPABLE = 4
 
-
-def hide_process() -> None:
-    """Let no process of the same user read this one's memory, environment or open files (prctl(2), PR_SET_DUMPABLE).
-    Where the system knows no prctl, nothing happens."""
-    prctl = getattr(ctypes.CDLL(None), "prctl", None)
-    if prctl is not None:
-        prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
-
-
-def take_secrets() -> None:
+def take_secrets() -> list[str]:
     """Read what the spawner hands over by pipe, once, into this process's own copy of the environment: what others see
-    of a process's environment is what it was started with. Where there is no pipe, nothing happens."""
+    of a process's environment is what it was started with. Where there is no pipe, the environment stays as it is.
+    Answers every token that is in it now."""
     descriptor = os.environ.pop(SECRETS_DESCRIPTOR, None)
     if descriptor is not None:
         with os.fdopen(int(descriptor), "rb") as pipe:
             os.environ.update(json.load(pipe))
+    return [value for name, value in os.environ.items() if "TOKEN" in name]
 
 
 def forget_environment(*hub_auths: Any) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from pycrdt import Array, Doc, Map, Text
 
+from coterie.server.rooms.journal.compaction import Keep
 from coterie.server.rooms.journal.journal import Journal
 from coterie.server.rooms.journal.records import SERVER, Mark, RecordKind, encode_mark
 from coterie.server.rooms.whereabouts import stamp_of
@@ -106,7 +107,11 @@ async def test_errors_cross_over_and_quote_nothing(worker: Worker, table: Table)
         await worker.open_document(source)
     with pytest.raises(FileNotFoundError):
         await worker.list_versions(source.journal)
-    with pytest.raises(RuntimeError, match=r"^read_version failed with TypeError$"):
+    source = table.source("b.txt", b"words")
+    await worker.open_document(source)
+    with pytest.raises(RuntimeError, match=r"^compact failed with OverflowError$"):
+        await worker.compact(source.journal, source.journal.stat().st_size, Keep(days=1e300, bytes=0))
+    with pytest.raises(RuntimeError, match=r"^no such call$"):
         await worker.read_version(3, "file", "text", 1)  # type: ignore[arg-type]
 
 
@@ -364,10 +369,15 @@ print(*sorted({name.partition(".")[0] for name, module in sys.modules.items() if
 
 async def test_frames_of_any_size_come_through_a_pipe() -> None:
     ours, theirs = (Pipe(end) for end in socket.socketpair())
-    for value, data in ((1, b""), ("x" * 100, b"y"), (b"z" * 300_000, bytes(5_000_000))):
-        sending = asyncio.to_thread(ours.send, value, data)
+    frames: tuple[tuple[int, Any, list[bytes]], ...] = (
+        (0, None, []),
+        (1, "x" * 100, [b"y"]),
+        (2**64 - 1, ["z" * 300_000], [bytes(5_000_000), b"", b"z"]),
+    )
+    for frame in frames:
+        sending = asyncio.to_thread(ours.send, *frame)
         _, received = await asyncio.gather(sending, asyncio.to_thread(theirs.receive))
-        assert (value, data) == received
+        assert frame == received
     ours.close()
     with pytest.raises(EOFError):
         theirs.receive()

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from coterie.server.rooms.journal.compaction import Keep
+from coterie.server.rooms.journal.files import new_path
 from coterie.server.rooms.journal.records import OUTSIDE, RecordKind
 from coterie.server.rooms.worker import placing, process
 from coterie.server.rooms.worker.results import Denied, Gone, NotSettled, Source, Unreadable
@@ -487,9 +488,9 @@ def test_a_compacted_journal_is_followed_as_before(opened: Desk) -> None:
         opened.type(TEXT + f"typed {number}\n")
     opened.save()
     opened.type(TEXT + "unsaved\n")
-    compacted = process.compact(opened.source.journal, opened.open_journal.size, Keep(days=0, bytes=0))
-    assert compacted is not None
-    run(opened.open_journal.replace(compacted.path, compacted.upto))
+    upto = process.compact(opened.source.journal, opened.open_journal.size, Keep(days=0, bytes=0))
+    assert upto is not None
+    run(opened.open_journal.replace(new_path(opened.source.journal), upto))
     opened.file.write_text("outside\n" + opened.file.read_text())
     opened.look()
     opened.save()

@@ -93,9 +93,6 @@ class DamagedRecord(DamagedJournal):
         super().__init__(f"no whole record at byte {offset}")
         self.offset = offset
 
-    def __reduce__(self) -> tuple[type[DamagedRecord], tuple[int]]:
-        return DamagedRecord, (self.offset,)  # crosses processes, and an exception would bring its text as the offset
-
 
 @dataclass(frozen=True, slots=True)
 class Header:

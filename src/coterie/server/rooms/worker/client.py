@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
+import stat
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -14,9 +16,21 @@ from pathlib import Path
 from typing import Any, Final
 
 from coterie.server.rooms.journal.compaction import Compacted, Keep
+from coterie.server.rooms.journal.files import new_path
 from coterie.server.rooms.journal.versions import Version
+from coterie.server.rooms.worker.calls import pack_call, unpack_answer
 from coterie.server.rooms.worker.pipe import Pipe
-from coterie.server.rooms.worker.results import Committed, Draft, Opened, Outside, Source, Stamp, UnknownKey, WorkerDied
+from coterie.server.rooms.worker.plain import Malformed
+from coterie.server.rooms.worker.results import (
+    Committed,
+    Draft,
+    Opened,
+    Outside,
+    Source,
+    Stamp,
+    UnknownKey,
+    WorkerDied,
+)
 
 #: A document whose file is larger than this, in bytes, has a worker of its own: others need not wait for it.
 SHARED_UP_TO: Final = 8 * 1024 * 1024
@@ -29,7 +43,22 @@ ANSWER_WITHIN_PER_BYTE: Final = 2 / 1_000_000
 #: How long a process that was told to end may take to, in seconds.
 _END_WITHIN: Final = 5.0
 
-_MODULE: Final = "coterie.server.rooms.worker.process"
+_MODULE: Final = "coterie.server.rooms.worker"
+
+#: What a worker gets to know of the server's environment: where Jupyter keeps its data, for trust in notebooks, and
+#: what Python and the libraries under it need to start. Nothing in it is secret.
+_ENVIRONMENT: Final = (
+    "HOME",
+    "JUPYTER_DATA_DIR",
+    "JUPYTER_PLATFORM_DIRS",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "LD_LIBRARY_PATH",
+    "TMPDIR",
+    "TZ",
+    "XDG_DATA_HOME",
+)
 
 
 class Worker:
@@ -37,7 +66,8 @@ class Worker:
 
     Calls are answered one at a time, in the order in which they came. The one that the process dies of raises
     WorkerDied; those behind it go on in a new process, and the document that it was for gets one of its own from then
-    on. A process that does not answer in time is ended, and has died then. Every call may raise what its function in
+    on. A process that does not answer in time, or not as it has to, is ended, and has died then. What an answer says is
+    believed as far as ``calls`` says. Every call may raise what its function in
     ``process`` does, DamagedJournal, and RuntimeError for a fault that the log describes.
 
     *held* are file descriptors that stay open for as long as the process runs.
@@ -135,8 +165,8 @@ class Worker:
 
     async def compact(self, journal: Path, upto: int, keep: Keep) -> Compacted | None:
         """As ``compaction.compact``. Raises OSError, WorkerDied."""
-        compacted: Compacted | None = await self._ask("compact", journal, upto, keep)
-        return compacted
+        compacted_upto: int | None = await self._ask("compact", journal, upto, keep)
+        return None if compacted_upto is None else Compacted(new_path(journal), compacted_upto)
 
     async def find_moved(self, root: Path, stamp: Stamp, seconds: float) -> Path | None:
         """The file of this stamp, searched for below *root* for so many seconds, but not where it is hidden.
@@ -161,9 +191,10 @@ class Worker:
                     if not answer.done():
                         answer.set_exception(error)
                 continue
+            there = await asyncio.to_thread(_still_there, root, found)
             for stamp, answer in missing:
                 if not answer.done():
-                    answer.set_result(found.get(stamp))
+                    answer.set_result(there.get(stamp))
 
     def _source(self, key: str) -> Source:
         source = self._sources.get(key)
@@ -231,6 +262,7 @@ class _Process:
         self._held = held
         self._process: subprocess.Popen[bytes] | None = None
         self._pipe: Pipe | None = None
+        self._number = 0  # of the last call, so that an answer to another one is not taken for its own
 
     @property
     def is_running(self) -> bool:
@@ -240,32 +272,35 @@ class _Process:
         """Raises what the call did, and WorkerDied."""
         try:
             within = _time_for(arguments)
-            pipe = self._pipe or self._start()
-            pipe.send((call, arguments))
-            (is_answer, result), data = self._answer(pipe, within)
+            result = self._answer(self._pipe or self._start(), within, call, arguments)
+        except Malformed as error:
+            self._kill()
+            raise WorkerDied("The process that reads and writes documents answered what it cannot have.") from error
         except (EOFError, OSError) as error:
-            self.end()
+            self._kill()
             raise WorkerDied("The process that reads and writes documents has ended unexpectedly.") from error
         except BaseException:  # no memory for the answer, say: the next call must not be given what is left of it
-            self.end()
+            self._kill()
             raise
-        if not is_answer:
+        if isinstance(result, Exception):
             raise result
-        match result:
-            case Opened():
-                return replace(result, state=data)
-            case bytes():
-                return data
-            case _:
-                return result
+        return result
 
-    def _answer(self, pipe: Pipe, within: float) -> tuple[Any, bytes]:
-        """Raises EOFError, also if nothing has come in time, and OSError."""
-        if not pipe.is_readable(within) and self._process is not None:
-            self._process.kill()
-        return pipe.receive()
+    def _answer(self, pipe: Pipe, within: float, call: str, arguments: tuple[Any, ...]) -> Any:
+        """A value or an exception. Raises Malformed, EOFError and OSError, TimeoutError if nothing comes in time."""
+        self._number += 1
+        rows: list[bytes] = []
+        plain = pack_call(call, arguments, rows)
+        pipe.send(self._number, plain, rows)
+        if not pipe.is_readable(within):
+            raise TimeoutError
+        number, plain, rows = pipe.receive()
+        if number != self._number:
+            raise Malformed("an answer to another call")
+        return unpack_answer(call, arguments, plain, rows)
 
     def end(self) -> None:
+        """Let the process end."""
         if self._pipe is not None:
             self._pipe.close()
             self._pipe = None
@@ -278,17 +313,47 @@ class _Process:
                     self._process.wait(_END_WITHIN)
             self._process = None
 
+    def _kill(self) -> None:
+        """Somebody else may hold the other end, so that it would not notice that this one was closed."""
+        if self._process is not None:
+            self._process.kill()
+        self.end()
+
     def _start(self) -> Pipe:
         ours, theirs = socket.socketpair()
         self._pipe = Pipe(ours)
         with theirs:
             number = theirs.fileno()
             # Isolated, like the server: nothing that people can write has a say in what is loaded.
-            command = [sys.executable, "-I", "-m", _MODULE, str(number)]
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=(number, *self._held))
-        self._pipe.send(("be_ready", ()))
-        self._answer(self._pipe, ANSWER_WITHIN)
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-m", _MODULE, str(number)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+                pass_fds=(number, *self._held),
+            )
+        result = self._answer(self._pipe, ANSWER_WITHIN, "be_ready", ())
+        if result is not None:
+            raise EOFError
         return self._pipe
+
+
+def _still_there(root: Path, found: dict[Stamp, Path]) -> dict[Stamp, Path]:
+    """Which of the files, found at these paths below *root*, are really there, and by no link."""
+    return {stamp: root / path for stamp, path in found.items() if _stamp_at(root, path) == stamp}
+
+
+def _stamp_at(root: Path, path: Path) -> Stamp | None:
+    """None where there is no regular file, or a link on the way to it."""
+    file = root / path
+    try:
+        status = file.lstat()
+        is_by_link = file.resolve(strict=True) != root.resolve() / path
+    except (OSError, RuntimeError):  # the latter for links that lead in a circle
+        return None
+    if is_by_link or not stat.S_ISREG(status.st_mode):
+        return None
+    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _time_for(arguments: tuple[Any, ...]) -> float:

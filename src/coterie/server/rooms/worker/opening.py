@@ -36,12 +36,10 @@ _BEGUN_SAVES: Final = 4
 #: Always the same author for what a journal begins with.
 _FROM_DISK: Final = 0
 
-_CUT: Final = Remark(
-    "journal-cut", "The end of the document's history had not been written to its end, and was cut off."
-)
-_DAMAGED: Final = Remark("journal-damaged", "The document's history was damaged. A copy of it has been kept.")
-_MERGED: Final = Remark("outside-merged", "The file was changed by another program, and the document took it in.")
-_KEPT: Final = Remark("outside-kept", "What another program wrote to the file is kept as a version: it fits nowhere.")
+_CUT: Final = Remark("journal-cut")
+_DAMAGED: Final = Remark("journal-damaged")
+_MERGED: Final = Remark("outside-merged")
+_KEPT: Final = Remark("outside-kept")
 
 
 def open_document(source: Source) -> tuple[Mirror | None, Opened]:

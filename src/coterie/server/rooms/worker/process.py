@@ -14,7 +14,6 @@ import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final, cast
@@ -23,13 +22,15 @@ from pycrdt import Doc
 
 from coterie.server.rooms.journal import compaction, reading
 from coterie.server.rooms.journal import versions as journal_versions
-from coterie.server.rooms.journal.compaction import Compacted, Keep
+from coterie.server.rooms.journal.compaction import Keep
 from coterie.server.rooms.journal.records import UPDATES, DamagedJournal, RecordKind
 from coterie.server.rooms.journal.versions import Version
 from coterie.server.rooms.worker import opening, placing, trust
+from coterie.server.rooms.worker.calls import pack_answer, unpack_call
 from coterie.server.rooms.worker.kinds import kind_of
 from coterie.server.rooms.worker.mirror import Mirror
 from coterie.server.rooms.worker.pipe import Pipe
+from coterie.server.rooms.worker.plain import Malformed
 from coterie.server.rooms.worker.results import (
     Committed,
     Draft,
@@ -100,12 +101,16 @@ def list_versions(journal: Path) -> tuple[Version, ...]:
     return journal_versions.versions(reading.outlines(journal, reading.read(journal).end))
 
 
-def compact(journal: Path, upto: int, keep: Keep) -> Compacted | None:
-    return compaction.compact(journal, upto, keep)
+def compact(journal: Path, upto: int, keep: Keep) -> int | None:
+    """Up to which byte of the journal its ``new_path`` holds what it does."""
+    compacted = compaction.compact(journal, upto, keep)
+    return None if compacted is None else compacted.upto
 
 
 def find_moved(root: Path, stamps: frozenset[Stamp], seconds: float) -> dict[Stamp, Path]:
-    return placing.find_moved(root, stamps, seconds)
+    """The paths are relative to *root*."""
+    found = placing.find_moved(root, stamps, seconds)
+    return {stamp: path.relative_to(root) for stamp, path in found.items()}
 
 
 def be_ready() -> None:
@@ -116,8 +121,8 @@ def be_ready() -> None:
     trust.load()
 
 
-#: What may be asked, by name.
-CALLS: Final[dict[str, Callable[..., Any]]] = {
+#: What answers each of ``calls.CALLS``.
+_FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     call.__name__: call
     for call in (
         open_document,
@@ -173,6 +178,18 @@ def _at(journal: Path, sequence: int) -> Doc[Any] | bytes:
 # --- The process ----------------------------------------------------------------------------------------------------
 
 
+def run(descriptor: int) -> None:
+    """Be nothing but the worker that ``serve`` makes of a process."""
+    # The server decides when this process ends, whatever a terminal or the Hub sends to all of its processes. And what
+    # says that somebody wants a file that a lease was tried on (see placing) would end it.
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGIO):
+        signal.signal(number, signal.SIG_IGN)
+    threading.stack_size(_STACK)
+    serving = threading.Thread(target=serve, args=(descriptor,))
+    serving.start()
+    serving.join()
+
+
 def serve(descriptor: int) -> None:
     """Answer calls that come through the socket *descriptor*, until the server closes its end of it."""
     logging.basicConfig(format="%(levelname)s worker: %(message)s", level=logging.WARNING)
@@ -181,20 +198,23 @@ def serve(descriptor: int) -> None:
         pipe = Pipe(end)
         with suppress(EOFError, ConnectionError):
             while True:
-                (call, arguments), _ = pipe.receive()
+                number, plain, rows = pipe.receive()
                 began = time.monotonic()
-                is_answer, result = _answer(call, arguments)
+                result = _answer(plain, rows)
                 is_large = time.monotonic() - began > _LONG
-                match result:
-                    case Opened(state=state):
-                        pipe.send((is_answer, replace(result, state=b"")), state)
-                    case bytes():
-                        pipe.send((is_answer, b""), result)
-                    case _:
-                        pipe.send((is_answer, result))
-                del call, arguments, result
+                _send(pipe, number, result)
+                del plain, rows, result
                 if is_large:
                     _give_back_memory()
+
+
+def _send(pipe: Pipe, number: int, result: Any) -> None:
+    rows: list[bytes] = []
+    plain = pack_answer(result, rows)
+    try:
+        pipe.send(number, plain, rows)
+    except ValueError:
+        pipe.send(number, pack_answer(RuntimeError("the answer is too large"), rows))
 
 
 def _give_back_memory() -> None:
@@ -212,36 +232,20 @@ def _end_with_server(descriptor: int) -> None:
     os._exit(0)
 
 
-def _answer(call: str, arguments: tuple[Any, ...]) -> tuple[bool, Any]:
-    """Whether it went well, and what came of it: a value or an exception."""
+def _answer(plain: Any, rows: list[bytes]) -> Any:
+    """What came of the call: a value or an exception, whose text quotes no document."""
     try:
-        return True, CALLS[call](*arguments)
+        call, arguments = unpack_call(plain, rows)
+    except Malformed:
+        return RuntimeError("no such call")
+    try:
+        return _FUNCTIONS[call](*arguments)
     except (WorkerError, DamagedJournal, OSError, KeyError) as error:
-        return False, _bare(error)
+        return error
     # Also what pycrdt's core raises where it panics, which is no Exception.
     except BaseException as error:  # noqa: BLE001
         if call in ("prepare", "commit", "take_outside", "restore"):
             _mirrors.pop(arguments[0].key, None)  # it may be half done with something
         where = "".join(traceback.format_tb(error.__traceback__))
         _log.error("%s failed with %s\n%s", call, type(error).__name__, where)  # its text may quote a document
-        return False, RuntimeError(f"{call} failed with {type(error).__name__}")
-
-
-def _bare(error: Exception) -> Exception:
-    """Without what led to it, which may quote a document."""
-    error.__cause__ = error.__context__ = error.__traceback__ = None
-    return error
-
-
-if __name__ == "__main__":
-    from coterie.server.secrets import hide_process
-
-    hide_process()
-    # The server decides when this process ends, whatever a terminal or the Hub sends to all of its processes. And what
-    # says that somebody wants a file that a lease was tried on (see placing) would end it.
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGIO):
-        signal.signal(number, signal.SIG_IGN)
-    threading.stack_size(_STACK)
-    serving = threading.Thread(target=serve, args=(int(sys.argv[1]),))
-    serving.start()
-    serving.join()
+        return RuntimeError(f"{call} failed with {type(error).__name__}")

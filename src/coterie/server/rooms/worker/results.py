@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final, Literal
 
-from coterie.server.rooms.journal.records import Mark
+from coterie.server.rooms.journal.records import HEADER_SIZE, MAX_SEQUENCE, Mark
 
 #: What tells one state of a file from another without reading it: device, inode, nanoseconds of its last change, bytes.
 Stamp = tuple[int, int, int, int]
+
+_LIFE: Final = re.compile("[0-9a-f]{32}")
+_DIGEST_SIZE: Final = 32
+
+
+def _check(*hold: bool) -> None:
+    if not all(hold):
+        raise ValueError("out of range")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +39,22 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """Something that happened while a document was opened and that people or the log should hear of.
+    """Something that happened while a document was opened and that people or the log should hear of."""
 
-    *word* is one of ``journal-cut`` (the end of the journal was torn, and what it held is gone), ``journal-damaged``
-    (a copy of it lies beside), ``outside-merged`` and ``outside-kept`` (the file was changed while nobody looked).
-    """
+    word: Literal["journal-cut", "journal-damaged", "outside-merged", "outside-kept"]
 
-    word: str
-    sentence: str
+    @property
+    def sentence(self) -> str:
+        return _SENTENCES[self.word]
+
+
+#: People are told in our own words alone.
+_SENTENCES: Final = {
+    "journal-cut": "The end of the document's history had not been written to its end, and was cut off.",
+    "journal-damaged": "The document's history was damaged. A copy of it has been kept.",
+    "outside-merged": "The file was changed by another program, and the document took it in.",
+    "outside-kept": "What another program wrote to the file is kept as a version: it fits nowhere.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +74,11 @@ class Opened:
     is_saved: bool
     remarks: tuple[Remark, ...]
 
+    def __post_init__(self) -> None:
+        """Raises ValueError for what no document has. So do the others."""
+        _check(_LIFE.fullmatch(self.life) is not None, self.size >= HEADER_SIZE, 0 < self.next <= MAX_SEQUENCE)
+        _check(len(self.digest) == _DIGEST_SIZE)
+
 
 @dataclass(frozen=True, slots=True)
 class Draft:
@@ -69,6 +92,9 @@ class Draft:
     through: int
     is_on_disk: bool
     repair: bytes
+
+    def __post_init__(self) -> None:
+        _check(len(self.digest) == _DIGEST_SIZE, 0 <= self.through <= MAX_SEQUENCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +117,9 @@ class Outside:
     stamp: Stamp
     kept: bytes | None
     is_in_file: bool
+
+    def __post_init__(self) -> None:
+        _check(len(self.digest) == _DIGEST_SIZE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,5 +156,5 @@ class UnknownKey(WorkerError):
 
 
 class WorkerDied(WorkerError):
-    """The process ended before it had answered. What it was asked may have happened or not; the next call has a new
-    one, which finds out."""
+    """The process ended before it had answered, or was ended because it answered what it cannot have. What it was asked
+    may have happened or not; the next call has a new one, which finds out."""
