@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import pytest
 
+from api.calls import CALLS, FOR_ANYBODY, template
 from api.conftest import Service
 from coterie.policy import GRANTABLE, Act, GeneralAccess, Role
 from support.matrix import (
@@ -129,46 +130,6 @@ async def test_the_api_allows_the_changes_that_the_matrix_allows(
         await service.call("admin", "DELETE", f"workspaces/{workspace}")
 
 
-#: How the API is asked for each act. What only looks comes first, and nothing is left after the last.
-_CALLS: dict[Act, tuple[tuple[str, str, dict[str, object] | None], ...]] = {
-    Act.VIEW: (("GET", "", None), ("GET", "/access/{oneself}", None)),
-    Act.FAVOURITE: (("PUT", "/favourite", None), ("DELETE", "/favourite", None)),
-    Act.MANAGE_ACCESS: (
-        ("GET", "/grants", None),
-        ("GET", "/access/bob", None),
-        ("GET", "/audit", None),
-        ("GET", "/requests", None),
-        ("PUT", "/requests/bob", {"role": "viewer"}),
-        ("DELETE", "/requests/bob", None),
-        ("PUT", "/grants/group/astro", {"role": "viewer"}),
-        ("DELETE", "/grants/group/astro", None),
-        ("GET", "/invitations", None),
-        ("POST", "/invitations", {}),
-        ("DELETE", "/invitations/aaaaaaaaaaaaaaaa", None),
-        ("DELETE", "/invitations", None),
-        ("GET", "/guests", None),
-        ("GET", "/guests/blocks", None),
-        ("DELETE", "/guests/bob", None),
-        ("DELETE", "/guests/blocks/bob", None),
-        ("DELETE", "/guests/blocks", None),
-        ("DELETE", "/guests", None),
-        ("GET", "/hub-shares", None),
-        ("PUT", "/hub-shares/user/bob", {"role": "viewer"}),
-        ("DELETE", "/hub-shares/group/astro", None),
-    ),
-    Act.COPY: (("POST", "/copy", {"name": "Copy"}),),
-    Act.OPEN: (("POST", "/open", None),),
-    Act.STOP: (("POST", "/stop", None),),
-    Act.RENAME: (("PATCH", "", {"name": "Renamed"}),),
-    Act.ARCHIVE: (("PATCH", "", {"archived": True}),),
-    Act.DELETE: (("DELETE", "", None),),
-}
-
-#: Of what the API offers below a workspace, what is not one role's or the other's: whoever may not come in asks to,
-#: and the steps of a start are those of whoever opens.
-_FOR_ANYBODY = {("POST", "/requests"), ("GET", "/progress")}
-
-
 @dataclass(frozen=True)
 class Way:
     """A person, their role, and how it reaches them."""
@@ -212,7 +173,7 @@ def nothing_starts(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
 async def _outcomes(service: Service, who: str, workspace: str) -> dict[str, str]:
     """What becomes of each call, in words: ``allowed``, also where nothing is there to be changed, or why not."""
     outcomes = {}
-    for act, calls in _CALLS.items():
+    for act, calls in CALLS.items():
         for method, path, body in calls:
             url = f"workspaces/{workspace}{path.format(oneself=who)}"
             answer = await service.call(who, method, url, json=body)
@@ -227,7 +188,7 @@ def _expected(rows: dict[Act, RoleRow], role: Role | None) -> dict[str, str]:
     refusal = "workspace-not-found" if role is None else "role-too-weak"
     return {
         f"{act}: {method} {path}": "allowed" if rows[act].allows(role) else refusal
-        for act, calls in _CALLS.items()
+        for act, calls in CALLS.items()
         for method, path, _ in calls
     }
 
@@ -267,17 +228,6 @@ def test_every_call_of_the_api_on_a_workspace_is_some_act_of_the_table(service: 
         if path.startswith(prefix)
         for method in methods
     }
-    asked = {(method, path) for calls in _CALLS.values() for method, path, _ in calls}
-    templates = {
-        "/access/{oneself}": "/access/{user}",
-        "/access/bob": "/access/{user}",
-        "/requests/bob": "/requests/{user}",
-        "/grants/group/astro": "/grants/{kind}/{name}",
-        "/invitations/aaaaaaaaaaaaaaaa": "/invitations/{invitation}",
-        "/guests/bob": "/guests/{user}",
-        "/guests/blocks/bob": "/guests/blocks/{user}",
-        "/hub-shares/user/bob": "/hub-shares/user/{name}",
-        "/hub-shares/group/astro": "/hub-shares/{kind}/{name}",
-    }
+    asked = {(method, path) for calls in CALLS.values() for method, path, _ in calls}
 
-    assert offered - _FOR_ANYBODY == {(method, templates.get(path, path)) for method, path in asked}
+    assert offered - FOR_ANYBODY == {(method, template(path)) for method, path in asked}

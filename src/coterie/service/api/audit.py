@@ -13,10 +13,12 @@ from coterie.actions.audit import Filters, export_audit, list_audit
 from coterie.actions.errors import Refused
 from coterie.actions.world import World
 from coterie.policy import Person
+from coterie.service.api.documented import PERSON, WORKSPACE, refusals
 from coterie.service.dependencies import InWorld
 from coterie.service.sign_in import Caller
 from coterie.wire.audit import AuditAct, AuditRecord
 from coterie.wire.bodies import InputTime, Page
+from coterie.wire.problems import ProblemCode
 
 router = APIRouter(tags=["audit"])
 
@@ -44,7 +46,11 @@ def filters_of(
 Filtered = Annotated[Filters, Depends(filters_of)]
 
 
-@router.get("/workspaces/{workspace}/audit", response_model=Page[AuditRecord], responses=_LINES_TOO)
+@router.get(
+    "/workspaces/{workspace}/audit",
+    response_model=Page[AuditRecord],
+    responses=_LINES_TOO | refusals(*PERSON, *WORKSPACE),
+)
 async def read_workspace_audit(
     request: Request,
     world: InWorld,
@@ -61,7 +67,11 @@ async def read_workspace_audit(
     return await list_audit(world, caller, workspace, filters, after=cursor, limit=limit)
 
 
-@router.get("/audit", response_model=Page[AuditRecord], responses=_LINES_TOO)
+@router.get(
+    "/audit",
+    response_model=Page[AuditRecord],
+    responses=_LINES_TOO | refusals(*PERSON, ProblemCode.ADMINISTRATORS_ONLY),
+)
 async def read_audit(
     request: Request,
     world: InWorld,

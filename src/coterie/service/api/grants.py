@@ -9,12 +9,15 @@ from fastapi import APIRouter, Header, Query, Response
 from coterie.actions.errors import Refused
 from coterie.actions.seen import Seen
 from coterie.actions.share import list_grants, remove_grants, set_grant
+from coterie.service.api.documented import CHANGE, PERSON, WORKSPACE, refusals
 from coterie.service.dependencies import InWorld
 from coterie.service.sign_in import ActingCaller, Caller
 from coterie.wire.bodies import Grant, GrantChange, KindWord, Page, Remaining
 from coterie.wire.problems import ProblemCode
 
-router = APIRouter(tags=["grants"], prefix="/workspaces/{workspace}/grants")
+router = APIRouter(tags=["grants"], prefix="/workspaces/{workspace}/grants", responses=refusals(*PERSON, *WORKSPACE))
+
+_CHANGE = (*PERSON, *WORKSPACE, *CHANGE, ProblemCode.CREATOR_IS_FIXED)
 
 Limit = Annotated[int, Query(ge=1, le=500, description="At most so many items.")]
 Text = Annotated[str, Query(max_length=255, description="A part of the name.")]
@@ -30,7 +33,10 @@ async def read_grants(
     return await list_grants(world, caller, workspace, after=cursor, limit=limit, matching=q)
 
 
-@router.put("/{kind}/{name:path}")
+@router.put(
+    "/{kind}/{name:path}",
+    responses=refusals(*_CHANGE, ProblemCode.ROLE_NOT_GRANTABLE, ProblemCode.PRINCIPAL_NOT_AVAILABLE),
+)
 async def put_grant(
     world: InWorld,
     caller: ActingCaller,
@@ -50,7 +56,7 @@ async def put_grant(
     return grant
 
 
-@router.delete("/{kind}/{name:path}")
+@router.delete("/{kind}/{name:path}", responses=refusals(*_CHANGE))
 async def delete_grant(
     world: InWorld, caller: ActingCaller, workspace: str, kind: KindWord, name: str, if_match: IfMatch = None
 ) -> Remaining:

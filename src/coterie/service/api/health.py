@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
+from coterie.service.api.documented import LIMITS, refusals
 from coterie.service.dependencies import InWorld
 from coterie.wire.bodies import Health
+from coterie.wire.problems import ProblemCode
 
 router = APIRouter(tags=["health"], prefix="/health")
 
@@ -16,7 +18,7 @@ async def live() -> Health:
     return Health(status="ok")
 
 
-@router.get("/ready")
+@router.get("/ready", responses=refusals(*LIMITS, ProblemCode.HUB_UNAVAILABLE, ProblemCode.STORE_UNAVAILABLE))
 async def ready(world: InWorld) -> Health:
     """The process answers and reaches its database and the Hub."""
     async with world.store.reading() as tx:

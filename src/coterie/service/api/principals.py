@@ -7,11 +7,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from coterie.actions.principals import search_principals
+from coterie.service.api.documented import PERSON, refusals
 from coterie.service.dependencies import InWorld
 from coterie.service.sign_in import Caller
 from coterie.wire.bodies import KindWord, Page, Principal
 
-router = APIRouter(tags=["principals"])
+router = APIRouter(tags=["principals"], responses=refusals(*PERSON))
 
 Text = Annotated[str, Query(max_length=255, description="A part of the name.")]
 

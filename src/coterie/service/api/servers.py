@@ -17,6 +17,7 @@ from coterie.actions.names import name_people
 from coterie.actions.sessions import report_session
 from coterie.actions.world import World
 from coterie.hubapi import HubError
+from coterie.service.api.documented import SERVER, refusals
 from coterie.service.dependencies import InWorld
 from coterie.service.sign_in import CallingServer
 from coterie.service.tokens import Tokens
@@ -31,7 +32,7 @@ from coterie.wire.bodies import (
 )
 from coterie.wire.names import is_reserved
 
-router = APIRouter(tags=["servers"], prefix="/server")
+router = APIRouter(tags=["servers"], prefix="/server", responses=refusals(*SERVER))
 
 Session = Annotated[str, Query(pattern=re.compile(r"^[A-Za-z0-9_-]{8,64}$"), description="The id of this run.")]
 
@@ -43,6 +44,9 @@ OwnSession = Annotated[
         "out for nothing.",
     ),
 ]
+
+#: Of a negative one no database could say what comes after it.
+Position = Annotated[int | None, Query(ge=0, description="The revision that was seen last.")]
 
 
 @router.get("")
@@ -88,7 +92,7 @@ async def read_names(world: InWorld, account: CallingServer, question: NamesQues
     responses={200: {"content": {"text/event-stream": {}}, "description": "`access` and `alive` events."}},
 )
 async def read_events(
-    request: Request, world: InWorld, account: CallingServer, session: Session, after: int | None = None
+    request: Request, world: InWorld, account: CallingServer, session: Session, after: Position = None
 ) -> StreamingResponse:
     """Whose access to look at again, as server-sent events, from the revision `after` on (default: from now).
     Following it is how the gate reports that it is up in `session`."""

@@ -7,9 +7,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from coterie.actions.anonymise import anonymise, plan_anonymisation
+from coterie.service.api.documented import CHANGE, PERSON, refusals
 from coterie.service.dependencies import InWorld
 from coterie.service.sign_in import ActingCaller
 from coterie.wire.anonymising import Anonymisation
+from coterie.wire.problems import ProblemCode
 
 router = APIRouter(tags=["users"])
 
@@ -17,7 +19,10 @@ Preview = Annotated[bool, Query(description="Tell what it would do, and do nothi
 Earlier = Annotated[bool, Query(description="Whoever had this name before its present account was made.")]
 
 
-@router.post("/users/{name:path}/anonymise")
+@router.post(
+    "/users/{name:path}/anonymise",
+    responses=refusals(*PERSON, *CHANGE, ProblemCode.ADMINISTRATORS_ONLY, ProblemCode.ONESELF, ProblemCode.NOT_FOUND),
+)
 async def anonymise_user(
     world: InWorld, caller: ActingCaller, name: str, preview: Preview = False, earlier: Earlier = False
 ) -> Anonymisation:
