@@ -12,7 +12,7 @@ YJS := tests/interop/yjs
 AXE := tests/axe
 LAB_SOURCES := $(shell find lab/src lab/style -type f) lab/package.json lab/package-lock.json lab/tsconfig.json
 
-.PHONY: help demo test soak interop check format bench bench-revocation bench-opening bench-guests bench-listing bench-rooms clean
+.PHONY: help demo test soak interop check audit format bench bench-revocation bench-opening bench-guests bench-listing bench-rooms clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
@@ -36,6 +36,10 @@ check: $(VENV)/.dev lab/node_modules/.installed ## Look at the code without runn
 	$(BIN)/lint-imports
 	$(BIN)/python tools/generate.py --check
 	cd lab && npm run --silent lint && npm run --silent format:check && npm test --silent
+
+audit: $(VENV)/.audit ## Ask the registries for known vulnerabilities in what is installed or locked
+	tools/ensure-node $(VENV)
+	$(BIN)/python tools/audit.py
 
 format: $(VENV)/.dev lab/node_modules/.installed ## Format the code
 	$(BIN)/ruff check --fix-only .
@@ -95,6 +99,10 @@ $(VENV)/.demo: pyproject.toml lab/labextension/package.json | $(VENV)/.created
 $(VENV)/.dev: pyproject.toml lab/labextension/package.json | $(VENV)/.created
 	$(BIN)/pip install --quiet --editable '.[dev]'
 	touch $@ $(VENV)/.demo
+
+$(VENV)/.audit: $(VENV)/.dev
+	$(BIN)/pip install --quiet --editable '.[dev,audit]'
+	touch $@
 
 $(VENV)/.system: tools/system-packages
 	tools/system-packages
