@@ -36,7 +36,7 @@ from sqlalchemy import make_url  # noqa: E402
 
 from coterie.hubapi import Directory, Hub, HubGroup, HubUser, TokenOwner  # noqa: E402
 from coterie.service.app import create_app, put_together  # noqa: E402
-from coterie.service.settings import Settings  # noqa: E402
+from coterie.service.settings import Limits, Settings  # noqa: E402
 from support.postgresql import create_database, postgresql_server  # noqa: E402
 
 REFERENCE = ROOT / "docs" / "reference" / "performance.md"
@@ -191,6 +191,7 @@ async def service_on(database_url: str) -> AsyncIterator[httpx.AsyncClient]:
         public_url="http://127.0.0.1:1/services/coterie/",
         hub_url="http://hub.localhost/",
         database_url=database_url,
+        limits=Limits(requests_per_second=0),
     )
     hub = Everybody()
     app = create_app(settings, put_together(settings, hub, Directory(hub, max_age=3600)))

@@ -15,7 +15,7 @@ from fastapi import FastAPI
 
 from coterie.actions.world import World
 from coterie.service.app import create_app, make_world
-from coterie.service.settings import Settings
+from coterie.service.settings import Limits, Settings
 from support.demo import Demo
 from support.postgresql import create_database
 
@@ -64,7 +64,8 @@ def database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPa
 
 
 def settings_for(demo: Demo, database_url: str) -> Settings:
-    """The settings of a service in this process that has the demo's Hub and this database."""
+    """The settings of a service in this process that has the demo's Hub and this database. Tests may ask as much as
+    they like."""
     return Settings(
         listen_host="127.0.0.1",
         listen_port=0,
@@ -75,6 +76,7 @@ def settings_for(demo: Demo, database_url: str) -> Settings:
         public_url=demo.service_url,
         hub_url=demo.hub_url,
         database_url=database_url,
+        limits=Limits(requests_per_second=0, requests_at_once=0),
     )
 
 
@@ -83,5 +85,6 @@ async def service(demo: Demo, database_url: str) -> AsyncIterator[Service]:
     settings = settings_for(demo, database_url)
     world = make_world(settings)
     app = create_app(settings, world)
+    app.state.refusals.keep_writing = asyncio.Event().wait  # what was done is looked at, and nothing else comes between
     async with app.router.lifespan_context(app):
         yield Service(app, world, settings, demo)

@@ -14,7 +14,7 @@ from playwright.async_api import Browser, async_playwright
 
 from coterie.hubapi import Directory
 from coterie.service.app import create_app, put_together
-from coterie.service.settings import Settings
+from coterie.service.settings import Limits, Settings
 from pages.hub_of_ours import HubOfOurs
 from pages.visiting import Service, Visitor
 
@@ -35,6 +35,7 @@ async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ser
             public_url=f"http://127.0.0.1:{port}/services/coterie/",
             hub_url="http://hub.localhost/",
             database_url=f"sqlite:///{folder}/coterie.sqlite",
+            limits=Limits(requests_per_second=0),  # six people make all the requests of thousands of tests
         )
         hub = HubOfOurs()
         world = put_together(settings, hub, Directory(hub, max_age=0))

@@ -25,8 +25,7 @@ class OwnInvitation(Refused):
     leads: its id, or ``~name``."""
 
     def __init__(self, refused: Refused, workspace: str) -> None:
-        super().__init__(refused.code, refused.detail)
-        self.workspace = workspace
+        super().__init__(refused.code, refused.detail, workspace)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +145,7 @@ async def _weigh(world: World, tx: Transaction, actor: Person, secret: str, make
     except Refused as refused:
         if refused.code is ProblemCode.INVITATION_IS_OWN:
             raise OwnInvitation(refused, place.public_id) from None
+        refused.workspace = place.public_id
         raise
     is_taken = earlier is not None and earlier.fact.counts(session=place.session, at=now)
     return _Offer(invitation, place, policy.decide(actor, facts, at=now), earlier is not None, is_taken)

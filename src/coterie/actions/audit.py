@@ -6,7 +6,7 @@ needs in order to manage access.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -221,6 +221,9 @@ def _deed(entry: AuditEntry, whom: str) -> str:
             return f"anonymised {whom}"
         case AuditAct.MOVED:
             return f"became Creator in place of {whom}, who was anonymised"
+        case AuditAct.REFUSED:
+            why = _WHY_REFUSED.get(str(details.get("code")), "not allowed")
+            return f"was refused{_times(details.get('count'))}: {why}"
 
 
 def _role(word: object) -> str:
@@ -232,6 +235,32 @@ def _until(instant: object) -> str:
         return ""
     return datetime.fromisoformat(instant).astimezone(UTC).strftime(" until %Y-%m-%d %H:%M UTC")
 
+
+def _times(count: object) -> str:
+    return f" {count} times" if isinstance(count, int) and count > 1 else ""
+
+
+#: Why something was refused, by the code that the answer had.
+_WHY_REFUSED: Mapping[str, str] = {
+    ProblemCode.FORGED_REQUEST: "it came in this name, and from no page of Coterie",
+    ProblemCode.WORKSPACE_NOT_FOUND: "no access, or nothing there",
+    ProblemCode.ROLE_TOO_WEAK: "the role does not reach",
+    ProblemCode.CREATOR_IS_FIXED: "the Creator stays",
+    ProblemCode.ROLE_NOT_GRANTABLE: "this role cannot be given",
+    ProblemCode.PRINCIPAL_NOT_AVAILABLE: "nobody of this name to share with",
+    ProblemCode.ADMINISTRATORS_ONLY: "for administrators only",
+    ProblemCode.ONESELF: "not oneself",
+    ProblemCode.INVITATION_UNKNOWN: "no such invitation",
+    ProblemCode.INVITATION_REVOKED: "the invitation was revoked",
+    ProblemCode.INVITATION_EXPIRED: "the invitation has run out",
+    ProblemCode.INVITATION_USED_UP: "the invitation is used up",
+    ProblemCode.INVITATION_BLOCKED: "blocked",
+    ProblemCode.INVITATION_HAS_NO_MAKER: "the invitation is no longer good",
+    ProblemCode.TOO_MANY_GUESSES: "too many invitations that do not exist",
+}
+
+#: The refusals that the log keeps. What is only a mistake, or nobody's doing, is none of them.
+RECORDED_REFUSALS = frozenset(_WHY_REFUSED)
 
 _LEVELS = {
     GeneralAccess.RESTRICTED: "Restricted",

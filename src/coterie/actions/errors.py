@@ -12,12 +12,14 @@ UNAVAILABLE_PRINCIPAL = (
 
 
 class Refused(Exception):
-    """The act did not happen and nothing changed. *detail* says why and what to do."""
+    """The act did not happen and nothing changed. *detail* says why and what to do. *workspace* is where it was tried,
+    an id or ``~name``, where that is known and whoever tried did not say it: for the log, and never for the answer."""
 
-    def __init__(self, code: ProblemCode, detail: str) -> None:
+    def __init__(self, code: ProblemCode, detail: str, workspace: str | None = None) -> None:
         super().__init__(detail)
         self.code = code
         self.detail = detail
+        self.workspace = workspace
 
 
 def unknown_workspace() -> Refused:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
@@ -15,11 +16,14 @@ from starlette.types import ASGIApp
 from coterie import __version__
 from coterie.actions.admit import keep_shares_in_step
 from coterie.actions.people import People
+from coterie.actions.refusals import Refusals
 from coterie.actions.removing import keep_removing_accounts
 from coterie.actions.world import World
 from coterie.hubapi import Directory, Hub
 from coterie.service import api, pages, problems, sign_in
+from coterie.service.api import documented
 from coterie.service.headers import SecurityHeaders
+from coterie.service.limits import WithinLimits
 from coterie.service.settings import Settings
 from coterie.service.tokens import Tokens
 from coterie.store import Store
@@ -57,16 +61,25 @@ def put_together(settings: Settings, hub: Hub, directory: Directory) -> World:
 
 
 class _App(FastAPI):
-    """An application whose every answer has the security headers, those to its own defects included: middleware that is
-    added in the usual way stands behind the handler of last resort."""
+    """An application whose every answer has the security headers and whose every request is within the limits, also
+    where its own defects are answered: middleware that is added in the usual way stands behind the handler of last
+    resort."""
 
     def build_middleware_stack(self) -> ASGIApp:
-        return SecurityHeaders(super().build_middleware_stack(), self.state.settings)
+        settings = self.state.settings
+        within_limits = WithinLimits(super().build_middleware_stack(), settings, self.state.tokens)
+        return SecurityHeaders(within_limits, settings)
+
+    def openapi(self) -> dict[str, Any]:
+        """The description of the API, with the problem documents that its calls answer."""
+        document = super().openapi()
+        document["components"]["schemas"].update(documented.schemas())
+        return document
 
 
 def create_app(settings: Settings, world: World) -> FastAPI:
     """The service as an ASGI application. Its lifespan brings the database up to date and runs the outbox's
-    consumer and what removes the accounts of deleted workspaces."""
+    consumer, what removes the accounts of deleted workspaces, and what records who was refused."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -74,10 +87,11 @@ def create_app(settings: Settings, world: World) -> FastAPI:
         consumer = asyncio.create_task(keep_shares_in_step(world), name="outbox consumer")
         consumer.add_done_callback(_say_why)
         remover = asyncio.create_task(keep_removing_accounts(world), name="remover of accounts")
+        writer = asyncio.create_task(app.state.refusals.keep_writing(), name="writer of refusals")
         try:
             yield
         finally:
-            for task in (consumer, remover):
+            for task in (consumer, remover, writer):
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
@@ -98,7 +112,8 @@ def create_app(settings: Settings, world: World) -> FastAPI:
     app.state.world = world
     app.state.settings = settings
     app.state.tokens = Tokens(world.hub)
-    problems.install(app, settings)
+    app.state.refusals = Refusals(world)
+    problems.install(app)
 
     async def on_sign_in_first(request: Request, _: Exception) -> Response:
         return sign_in.sign_in_redirect(request, settings)

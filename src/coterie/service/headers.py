@@ -49,7 +49,7 @@ class SecurityHeaders:
             "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
         }
         # The one page that servers of this Hub may show beside their own: it lists and opens, and has nothing in it
-        # that changes something.
+        # that changes something. What says that there is no such page at the moment is a page like others.
         self._in_frame = self._headers | {
             "Content-Security-Policy": content_security_policy(settings, framed_by=settings.servers_origins)
         }
@@ -61,12 +61,12 @@ class SecurityHeaders:
             await self._app(scope, receive, send)
             return
         is_sidebar = scope["path"] == f"{self._settings.prefix}sidebar"
-        added = self._in_frame if is_sidebar else self._headers
         is_static = scope["path"].startswith(f"{self._settings.prefix}static/")
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
+                added = self._in_frame if is_sidebar and message["status"] == 200 else self._headers
                 for name, value in added.items():
                     headers.setdefault(name, value)
                 if not is_static:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -14,8 +14,9 @@ from starlette.exceptions import HTTPException
 
 from coterie.actions.errors import Refused
 from coterie.hubapi import HubError
+from coterie.service.attempts import noting
+from coterie.service.dependencies import get_settings
 from coterie.service.pages.problems import render_problem
-from coterie.service.settings import Settings
 from coterie.store import Conflict, Malformed, NotFound, StoreError
 from coterie.wire.problems import Problem, ProblemCode
 
@@ -48,6 +49,10 @@ PROBLEMS: dict[ProblemCode, tuple[int, str]] = {
     ProblemCode.TOO_MANY_GUESSES: (429, "Too many attempts"),
     ProblemCode.INVALID_INPUT: (422, "Invalid input"),
     ProblemCode.TOO_MANY_STREAMS: (429, "Too many at once"),
+    ProblemCode.TOO_MANY_REQUESTS: (429, "Too many requests"),
+    ProblemCode.CONTENT_TOO_LARGE: (413, "Too large"),
+    ProblemCode.REQUEST_TOO_SLOW: (408, "Sent too slowly"),
+    ProblemCode.ANSWER_TOO_SLOW: (503, "Took too long"),
     ProblemCode.SERVICE_UNREACHABLE: (503, "The service does not answer"),
     ProblemCode.CONFLICT: (409, "Changed meanwhile"),
     ProblemCode.HUB_UNAVAILABLE: (503, "The Hub does not answer"),
@@ -59,6 +64,8 @@ _BY_STATUS = {
     401: ProblemCode.SIGN_IN_NEEDED,
     404: ProblemCode.NOT_FOUND,
     405: ProblemCode.METHOD_NOT_ALLOWED,
+    408: ProblemCode.REQUEST_TOO_SLOW,
+    413: ProblemCode.CONTENT_TOO_LARGE,
 }
 
 
@@ -68,20 +75,27 @@ def problem(code: ProblemCode, detail: str) -> Problem:
     return Problem(type="about:blank", title=title, status=status, detail=detail, code=code)
 
 
-def install(app: FastAPI, settings: Settings) -> None:
-    """Answer every error of *app* with a problem document: JSON below ``api/``, a page elsewhere."""
-    api = f"{settings.prefix}api/"
+def answer(request: Request, code: ProblemCode, detail: str, headers: Mapping[str, str] | None = None) -> Response:
+    """The problem as an answer to *request*, with *headers* besides its own: JSON below ``api/``, a page elsewhere."""
+    document = problem(code, detail)
+    if request.url.path.startswith(f"{get_settings(request).prefix}api/"):
+        response: Response = JSONResponse(document.model_dump(mode="json"), document.status, media_type=MEDIA_TYPE)
+        if document.status == 401:
+            response.headers["WWW-Authenticate"] = "Bearer"
+    else:
+        response = render_problem(request, document)
+    response.headers.update(headers or {})
+    return response
 
-    def answer(request: Request, code: ProblemCode, detail: str) -> Response:
-        document = problem(code, detail)
-        if not request.url.path.startswith(api):
-            return render_problem(request, document)
-        headers = {"WWW-Authenticate": "Bearer"} if document.status == 401 else None
-        return JSONResponse(document.model_dump(mode="json"), document.status, headers, media_type=MEDIA_TYPE)
+
+def install(app: FastAPI) -> None:
+    """Answer every error of *app* with a problem, and have the log told who was refused."""
 
     async def on_refused(request: Request, error: Exception) -> Response:
         assert isinstance(error, Refused)  # noqa: S101  (registered for it alone)
-        return answer(request, error.code, error.detail)
+        response = answer(request, error.code, error.detail)
+        response.background = noting(request, error)
+        return response
 
     async def on_invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101
@@ -90,7 +104,8 @@ def install(app: FastAPI, settings: Settings) -> None:
     async def on_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101
         code = _BY_STATUS.get(error.status_code, ProblemCode.INVALID_INPUT)
-        return answer(request, code, "There is nothing at this address." if code.value == "not-found" else error.detail)
+        detail = "There is nothing at this address." if code is ProblemCode.NOT_FOUND else error.detail
+        return answer(request, code, detail, error.headers)
 
     async def on_hub(request: Request, error: Exception) -> Response:
         log.warning("A request failed because of the Hub: %s", error)

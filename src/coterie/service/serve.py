@@ -12,7 +12,10 @@ import uvicorn
 
 from coterie.actions.world import World
 from coterie.service.app import create_app, make_world
+from coterie.service.connections import BACKLOG, impatient, make_room
 from coterie.service.settings import Settings
+from coterie.store import password_of
+from coterie.wire.redaction import redact_logs
 
 #: How long a connection may be idle (seconds): longer than clients and proxies keep theirs, traefik 90, so that none
 #: sends a request into one that is being closed.
@@ -43,9 +46,11 @@ class _Server(uvicorn.Server):
 
 def main() -> None:
     """Serve until told to stop. Addresses are not logged with their queries: sign-in puts a code there."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)
     settings = Settings.from_environment()
+    redact_logs(settings.api_token, password_of(settings.database_url))
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    if logging.getLogger().level > logging.DEBUG:
+        logging.getLogger("httpx").setLevel(logging.WARNING)
     world = make_world(settings)
     config = uvicorn.Config(
         create_app(settings, world),
@@ -58,6 +63,9 @@ def main() -> None:
         forwarded_allow_ips=settings.trusted_proxies,
         timeout_graceful_shutdown=2,
         timeout_keep_alive=_KEEP_ALIVE,
+        http=impatient(settings.limits.body_seconds, make_room(settings.limits.connections)),
+        ws="none",
+        backlog=BACKLOG,
     )
     with contextlib.suppress(KeyboardInterrupt):  # uvicorn has shut down in order, and raises it once more
         _Server(config, world).run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,11 +12,57 @@ from coterie.wire.origins import keeps_secure_cookies
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """How much one caller may ask of the service: a person, a server, or, where nobody is signed in, an address on the
+    network. 0 is no limit, for each of them.
+
+    *requests_per_second* may go on for ever, *requests_in_a_row* at once after a rest, and *requests_at_once* are
+    worked on while the others of the same caller wait. A body has at most *body_bytes* and comes within *body_seconds*,
+    as headers do; an answer begins within *answer_seconds*. *connections* are open to the process at once,
+    whoever's, before those are closed that have waited longest for their clients.
+    """
+
+    requests_per_second: float = 50
+    requests_in_a_row: int = 500
+    requests_at_once: int = 10
+    body_bytes: int = 1024 * 1024
+    body_seconds: float = 20
+    answer_seconds: float = 120
+    connections: int = 4000
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Limits:
+        """Read them; what is not set or empty stays as it is by default. Raises ValueError naming the variable that is
+        no number from 0 on."""
+        usual = cls()
+        return cls(
+            requests_per_second=_number(environment, "COTERIE_LIMIT_REQUESTS_PER_SECOND", usual.requests_per_second),
+            requests_in_a_row=int(_number(environment, "COTERIE_LIMIT_REQUESTS_IN_A_ROW", usual.requests_in_a_row)),
+            requests_at_once=int(_number(environment, "COTERIE_LIMIT_REQUESTS_AT_ONCE", usual.requests_at_once)),
+            body_bytes=int(_number(environment, "COTERIE_LIMIT_BODY_BYTES", usual.body_bytes)),
+            body_seconds=_number(environment, "COTERIE_LIMIT_BODY_SECONDS", usual.body_seconds),
+            answer_seconds=_number(environment, "COTERIE_LIMIT_ANSWER_SECONDS", usual.answer_seconds),
+            connections=int(_number(environment, "COTERIE_LIMIT_CONNECTIONS", usual.connections)),
+        )
+
+
+def _number(environment: Mapping[str, str], name: str, default: float) -> float:
+    text = environment.get(name) or str(default)
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < math.inf:
+        raise ValueError(f"{name} has to be a number from 0 on.")
+    return number
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Addresses, the database and the service's own credentials. *public_url* and *hub_url* are what browsers use and
     end in ``/``; *prefix* is the path of *public_url*. *trusted_proxies* are the addresses or networks, with commas
     between them, whose word for where a request comes from counts. With *subdomains* each server has an origin of its
-    own below the Hub's."""
+    own below the Hub's. *limits* hold for whoever calls, *log_level* for what is logged, as ``logging`` calls it."""
 
     listen_host: str
     listen_port: int
@@ -28,6 +75,8 @@ class Settings:
     site_administrators: str | None = None
     trusted_proxies: str = "127.0.0.1"
     subdomains: bool = False
+    limits: Limits = field(default_factory=Limits)
+    log_level: str = "INFO"
 
     @property
     def prefix(self) -> str:
@@ -60,7 +109,8 @@ class Settings:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
-        """Read the settings. Raises KeyError naming the variable that is missing."""
+        """Read the settings. Raises KeyError naming the variable that is missing, ValueError naming a limit that is
+        none."""
         listen = urlsplit(environment["JUPYTERHUB_SERVICE_URL"])
         return cls(
             listen_host=listen.hostname or "127.0.0.1",
@@ -74,4 +124,6 @@ class Settings:
             site_administrators=environment.get("COTERIE_SITE_ADMINISTRATORS") or None,
             trusted_proxies=environment.get("COTERIE_TRUSTED_PROXIES", "127.0.0.1"),
             subdomains=environment.get("COTERIE_SUBDOMAINS") == "1",
+            limits=Limits.from_environment(environment),
+            log_level=environment.get("COTERIE_LOG_LEVEL", "").upper() or "INFO",
         )

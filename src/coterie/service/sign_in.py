@@ -5,7 +5,9 @@ Hub made for this sign-in; it is good for this service alone and ends with the H
 
 Cookies travel from every workspace's page, because workspaces are on the same site. So a change by cookie counts only
 with a CSRF token, which no other origin can read, and only where the browser says that the request comes from this
-origin.
+origin. Nor does a page of another origin have anything looked at with the cookie: it can lead a browser here, as links
+do, and may show the sidebar, and whatever else it asks for is refused before it is known who is asking (W3C Fetch
+Metadata, section 2), so that it learns nothing from how long an answer takes either.
 """
 
 from __future__ import annotations
@@ -73,6 +75,7 @@ async def api_caller(request: Request, world: InWorld, settings: WithSettings, t
     """The person behind an API call: a bearer token's, else the page's session's. Changes by cookie are guarded."""
     token = _bearer(request)
     if token is None:
+        _refuse_pages_elsewhere(request, settings)
         token = _kept_token(request, settings)
         if token is not None and request.method not in _SAFE_METHODS:
             await _guard(request, settings, token)
@@ -95,6 +98,7 @@ async def acting_caller(request: Request, person: Annotated[Person, Depends(api_
 
 async def page_caller(request: Request, world: InWorld, settings: WithSettings, tokens: KnownTokens) -> PageCaller:
     """The person who looks at a page. Raises SignInFirst where there is none."""
+    _refuse_pages_elsewhere(request, settings)
     token = _kept_token(request, settings)
     person = None if token is None else await _person(world, tokens, token)
     if token is None or person is None:
@@ -129,7 +133,9 @@ CallingServer = Annotated[str, Depends(server_caller)]
 def sign_in_redirect(request: Request, settings: Settings) -> Response:
     """Send the browser to the Hub to sign in and to come back here. What isn't a plain page view comes back to the
     workspaces."""
-    back = request.url.path if request.method == "GET" and request.url.path.startswith(settings.prefix) else ""
+    # As it was asked for: a path that is decoded may be another one.
+    path = request.scope["raw_path"].decode("latin-1")
+    back = path if request.method == "GET" and path.startswith(settings.prefix) else ""
     state, verifier = secrets.token_urlsafe(24), secrets.token_urlsafe(48)
     challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
     query = {
@@ -175,8 +181,32 @@ async def oauth_callback(
         raise Refused(ProblemCode.FORGED_REQUEST, "The Hub did not confirm this sign-in. Please try again.") from error
     response = RedirectResponse(back, status_code=303)
     _set_cookie(response, settings, _cookie(settings), token)
-    response.delete_cookie(name, path="/", secure=settings.keeps_secure_cookies, httponly=True)
+    _delete_cookie(response, settings, name)
     return response
+
+
+@router.get("/sign-out")
+async def sign_out(request: Request, settings: WithSettings, tokens: KnownTokens) -> Response:
+    """Ends the session here, and leads to the Hub's logout, which ends all others that began with the same sign-in.
+
+    It does not rely on the Hub's for this one: that finds a browser's sessions by a cookie which pages of workspaces
+    can replace. No page elsewhere signs anybody out: whoever is led here by one gets their workspaces.
+    """
+    if not _is_from_here(request, settings, request.headers.get("Referer", "")):
+        return RedirectResponse(settings.prefix, status_code=303)
+    token = _kept_token(request, settings)
+    if token is not None:
+        await tokens.end(token)
+    response = RedirectResponse(f"{settings.hub_url}hub/logout", status_code=303)
+    _delete_cookie(response, settings, _cookie(settings))
+    return response
+
+
+def token_of(request: Request, settings: Settings) -> str | None:
+    """The token that whoever sends *request* is known by, if it is one: a call of the API's in its header, else the one
+    in the cookie."""
+    is_call = request.url.path.startswith(f"{settings.prefix}api/")
+    return (_bearer(request) if is_call else None) or _kept_token(request, settings)
 
 
 async def _person(world: World, tokens: Tokens, token: str) -> Person | None:
@@ -184,16 +214,36 @@ async def _person(world: World, tokens: Tokens, token: str) -> Person | None:
     return None if name is None else await world.people.find(name)
 
 
+def _is_from_here(request: Request, settings: Settings, otherwise: str) -> bool:
+    """Whether a page of this origin sent *request*; where the browser does not say so, whether *otherwise* is an
+    address of this origin."""
+    site = request.headers.get("Sec-Fetch-Site")
+    return site == "same-origin" if site is not None else f"{otherwise}/".startswith(f"{settings.origin}/")
+
+
+def is_asked_elsewhere(request: Request, settings: Settings) -> bool:
+    """Whether a page of another origin asks for this, and not a browser that goes where it was led: to a page of its
+    own or to the sidebar in a frame."""
+    if request.headers.get("Sec-Fetch-Site", "none") in ("none", "same-origin"):
+        return False
+    shown_as = {"document", "iframe"} if request.url.path == f"{settings.prefix}sidebar" else {"document"}
+    is_led_here = request.headers.get("Sec-Fetch-Mode") == "navigate"
+    return not is_led_here or request.headers.get("Sec-Fetch-Dest") not in shown_as
+
+
+def _refuse_pages_elsewhere(request: Request, settings: Settings) -> None:
+    if is_asked_elsewhere(request, settings):
+        raise Refused(ProblemCode.FORGED_REQUEST, "This did not come from a page of Coterie.")
+
+
 async def _guard(request: Request, settings: Settings, token: str) -> None:
     """Refuse a change that did not come from a page of this origin."""
-    site = request.headers.get("Sec-Fetch-Site")
-    origin = request.headers.get("Origin")
-    is_same_origin = site == "same-origin" if site is not None else origin == settings.origin
     sent = request.headers.get("X-CSRF-Token")
     if sent is None and request.headers.get("Content-Type", "").startswith("application/x-www-form-urlencoded"):
         value = (await request.form()).get("csrf")
         sent = value if isinstance(value, str) else None
-    if not is_same_origin or not hmac.compare_digest((sent or "").encode(), _csrf(token).encode()):
+    is_from_here = _is_from_here(request, settings, request.headers.get("Origin", ""))
+    if not is_from_here or not hmac.compare_digest((sent or "").encode(), _csrf(token).encode()):
         raise Refused(
             ProblemCode.FORGED_REQUEST, "This change did not come from a page of Coterie. Reload and try again."
         )
@@ -236,3 +286,7 @@ def _cookie(settings: Settings) -> str:
 def _set_cookie(response: Response, settings: Settings, name: str, value: str, max_age: int | None = None) -> None:
     secure = settings.keeps_secure_cookies
     response.set_cookie(name, value, max_age=max_age, path="/", secure=secure, httponly=True, samesite="lax")
+
+
+def _delete_cookie(response: Response, settings: Settings, name: str) -> None:
+    response.delete_cookie(name, path="/", secure=settings.keeps_secure_cookies, httponly=True)

@@ -4,6 +4,7 @@ A *transaction* is one unit of reading or of change; a *revision* is the number 
 decides who may do what, and no driver's error leaves this package.
 """
 
+from coterie.store.engine import password_of
 from coterie.store.errors import Conflict, Malformed, NotFound, StoreError, Unavailable
 from coterie.store.ids import new_pseudonym
 from coterie.store.records import (
@@ -50,4 +51,5 @@ __all__ = [
     "Transaction",
     "Unavailable",
     "new_pseudonym",
+    "password_of",
 ]

@@ -34,6 +34,12 @@ def parse_url(text: str) -> URL:
     return url
 
 
+def password_of(text: str) -> str | None:
+    """The password in the URL of a database, None where it has none. Raises ValueError as parse_url() does."""
+    password = parse_url(text).password
+    return None if password is None else str(password)
+
+
 def open_engine(url: URL) -> AsyncEngine:
     """An engine that has not connected yet. Whoever opens it disposes of it."""
     if url.get_backend_name() == "sqlite":

@@ -10,7 +10,7 @@ from coterie.wire.bodies import KindWord, Time
 
 
 class AuditAct(StrEnum):
-    """What somebody did."""
+    """What somebody did, or tried to do."""
 
     CREATED = "created"
     RENAMED = "renamed"
@@ -36,6 +36,8 @@ class AuditAct(StrEnum):
     ANONYMISED = "anonymised"
     MOVED = "moved"
     """The actor became the Creator in place of somebody who was anonymised."""
+    REFUSED = "refused"
+    """Nothing was done: the actor tried to."""
 
 
 class Via(StrEnum):

@@ -14,6 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from coterie.actions.accept import OwnInvitation, accept_invitation, preview_invitation
 from coterie.actions.errors import Refused
 from coterie.service import problems
+from coterie.service.attempts import noting
 from coterie.service.dependencies import InWorld, WithSettings
 from coterie.service.pages.rendering import SignedIn, addresses_of, answer
 from coterie.service.pages.requests import Field
@@ -80,7 +81,7 @@ def _plausible(secret: str) -> str:
 
 def _refuse(request: Request, caller: SignedIn, refused: Refused) -> Response:
     problem = problems.problem(refused.code, refused.detail)
-    return answer(
+    page = answer(
         request,
         "accepting/refused.html",
         caller,
@@ -90,3 +91,5 @@ def _refuse(request: Request, caller: SignedIn, refused: Refused) -> Response:
         leads_to=refused.workspace if isinstance(refused, OwnInvitation) else None,
         may_change=refused.code in _MAY_CHANGE,
     )
+    page.background = noting(request, refused)
+    return page

@@ -1,0 +1,180 @@
+"""Connections to the process: how many there are, and how long one may take to say what it wants.
+
+uvicorn has a limit for how long a connection may rest between two requests, and none for one that sends a request
+piece by piece, or nothing at all (RFC 9112, section 9.8, leaves that to servers). Its limit for their number counts
+those that rest, so that whoever holds enough of them keeps out everybody else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import resource
+from collections import OrderedDict
+from functools import partial
+from typing import Any, Final
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+log = logging.getLogger(__name__)
+
+#: Files that a process has open besides its connections: the database's, the Hub's, its own.
+_OTHER_FILES: Final = 256
+
+#: So many connections may wait to be taken in. asyncio takes in as many in one go.
+BACKLOG: Final = 512
+
+#: Connections that are open beyond the limit for a moment: asyncio takes in some while it makes the protocols of those
+#: before, and closes what is to be closed one turn of its loop later.
+_ON_THEIR_WAY: Final = 4 * BACKLOG
+
+#: How often is logged that there are too many (seconds).
+_TOLD_EVERY: Final = 60.0
+
+_TURNED_AWAY: Final = (
+    b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"
+)
+
+
+class Places:
+    """The open connections, at most *most*, None for any number; and which of them wait for the other side, longest
+    first: to send a request whole, or to read what was answered."""
+
+    def __init__(self, most: int | None = None) -> None:
+        self._most = most
+        self._taken: set[_ImpatientProtocol] = set()
+        self._waiting: OrderedDict[_ImpatientProtocol, None] = OrderedDict()
+        self._told_at: float | None = None
+
+    def take(self, connection: _ImpatientProtocol) -> bool:
+        """Make room for *connection*, which waits from now on, by closing the one that has waited longest if there are
+        too many. False where none of them waits: there is no room."""
+        if self._most is not None and len(self._taken) >= self._most:
+            self._tell(connection.loop.time())
+            if not self._waiting:
+                return False
+            longest = next(iter(self._waiting))
+            self.leave(longest)
+            longest.transport.abort()
+        self._taken.add(connection)
+        self.wait(connection)
+        return True
+
+    def wait(self, connection: _ImpatientProtocol) -> None:
+        """It is the other side's turn, if it was not before."""
+        if connection in self._taken:
+            self._waiting.setdefault(connection)
+
+    def go_on(self, connection: _ImpatientProtocol) -> None:
+        """It is our turn."""
+        self._waiting.pop(connection, None)
+
+    def leave(self, connection: _ImpatientProtocol) -> None:
+        """*connection* is closed, or about to be."""
+        self._taken.discard(connection)
+        self._waiting.pop(connection, None)
+
+    def _tell(self, now: float) -> None:
+        if self._told_at is None or now - self._told_at >= _TOLD_EVERY:
+            self._told_at = now
+            log.warning("More connections than allowed, which is %s.", self._most)
+
+
+class _ImpatientProtocol(H11Protocol):
+    """Hangs up where the headers of a request do not come whole within *seconds* (0: however long they take), nor the
+    rest of a body that was answered already, and where others need its place among *places*. How long a body may take
+    that is being read is for the application to say."""
+
+    def __init__(self, *args: Any, seconds: float, places: Places, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._seconds = seconds
+        self._places = places
+        self._patience: asyncio.TimerHandle | None = None
+        self._is_read = True
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if self._places.take(self):
+            self._wait()
+        else:
+            transport.write(_TURNED_AWAY)
+            transport.close()
+
+    def data_received(self, data: bytes) -> None:
+        had_sent = self.conn.their_state
+        super().data_received(data)
+        theirs = self.conn.their_state
+        if had_sent is h11.IDLE and theirs is not h11.IDLE:
+            self._places.go_on(self)  # behind the others, should its body be waited for now
+        self._see_whose_turn_it_is()
+        if theirs is h11.IDLE or self._is_answered_early():
+            self._wait()
+        else:
+            self._stop_waiting()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._see_whose_turn_it_is()
+        if self._is_answered_early():
+            self._wait()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._is_read = False
+        self._see_whose_turn_it_is()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._is_read = True
+        self._see_whose_turn_it_is()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._places.leave(self)
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _is_answered_early(self) -> bool:
+        return self.conn.our_state is h11.DONE and self.conn.their_state is h11.SEND_BODY
+
+    def _see_whose_turn_it_is(self) -> None:
+        if self.conn.their_state in (h11.IDLE, h11.SEND_BODY) or not self._is_read:
+            self._places.wait(self)
+        else:
+            self._places.go_on(self)
+
+    def _wait(self) -> None:
+        if self._seconds and self._patience is None and not self.transport.is_closing():
+            self._patience = self.loop.call_later(self._seconds, self._hang_up)
+
+    def _stop_waiting(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
+    def _hang_up(self) -> None:
+        self._patience = None
+        if self.conn.our_state is h11.IDLE and self.conn.trailing_data[0]:
+            self.transport.write(b"HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n")
+        self.transport.close()
+
+
+def impatient(seconds: float, connections: int | None) -> type[asyncio.Protocol]:
+    """The protocol for uvicorn's ``http`` with this patience, 0 for waiting for ever, and so many connections, None for
+    any number. It takes no WebSockets: whoever passes it on sets uvicorn's ``ws`` to ``"none"``."""
+    # uvicorn calls what it is given; its types ask for a class.
+    return partial(_ImpatientProtocol, seconds=seconds, places=Places(connections))  # type: ignore[return-value]
+
+
+def make_room(connections: int) -> int | None:
+    """Let this process have so many connections open, as far as the system allows. Answers how many it may have, None
+    for any number."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    others = _OTHER_FILES + _ON_THEIR_WAY
+    wanted = connections + others
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if not connections:
+        return None
+    return connections if soft == resource.RLIM_INFINITY else max(1, min(connections, soft - others))

@@ -1,0 +1,122 @@
+"""Somebody sends the service all the requests that they can. They are told to wait, and nobody else has to."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import httpx
+import pytest
+
+from attacks.plain_http import port_behind
+from coterie.cli.demo.web import loopback_client
+from coterie.service.settings import Limits
+from revocation.inviting import with_people
+from support.demo import Demo, until
+
+pytestmark = pytest.mark.hub
+
+_AT_ONCE = 40
+#: How long a call may take somebody else while the flood lasts (seconds): what a person would not yet call stuck.
+_BEARABLE = 3.0
+
+
+@asynccontextmanager
+async def flood(send: Callable[[], Awaitable[httpx.Response]]) -> AsyncIterator[list[httpx.Response]]:
+    """As many requests as there is time for, until the block ends, which begins once one is refused. The answers."""
+    answers: list[httpx.Response] = []
+
+    async def go_on() -> None:
+        while True:
+            answers.append(await send())
+
+    flooding = [asyncio.create_task(go_on()) for _ in range(_AT_ONCE)]
+    try:
+
+        async def is_refused() -> bool:
+            assert not any(task.done() for task in flooding), [task for task in flooding if task.done()]
+            return bool(answers) and answers[-1].status_code == 429
+
+        await until(is_refused, within=40)
+        yield answers
+    finally:
+        for task in flooding:
+            task.cancel()
+        await asyncio.gather(*flooding, return_exceptions=True)
+
+
+async def _work(demo: Demo, who: str, title: str) -> tuple[set[int], float]:
+    """What somebody gets who makes a workspace, shares it and looks at it, and how long the longest of it takes."""
+    slowest, statuses = 0.0, set()
+    place = await demo.create(who, title)
+    for method, path, body in (
+        ("GET", "workspaces", None),
+        ("PUT", f"workspaces/{place}/grants/group/astro", {"role": "viewer"}),
+        ("GET", f"workspaces/{place}/grants", None),
+        ("GET", f"workspaces/{place}", None),
+        ("DELETE", f"workspaces/{place}", None),
+    ):
+        begun = time.monotonic()
+        statuses.add((await demo.api(who, method, path, json=body)).status_code)
+        slowest = max(slowest, time.monotonic() - begun)
+    return statuses, slowest
+
+
+async def test_a_person_who_floods_is_told_to_wait_and_nobody_else_is(demo: Demo) -> None:
+    async with with_people(demo, 1) as (peopled, (flooder,)), loopback_client() as http:
+        headers = {"Authorization": f"Bearer {peopled.tokens[flooder]}"}
+
+        async def send() -> httpx.Response:
+            # What costs the service next to nothing, so that whatever machine this is answers more than it allows.
+            return await http.get(f"{demo.service_url}api/v1/not-there", headers=headers)
+
+        async with flood(send) as answers:
+            statuses, slowest = await _work(demo, "carol", "Made during a flood")
+            bobs = await _work(demo, "bob", "Made during a flood by bob")
+        refused = [answer for answer in answers if answer.status_code == 429]
+        wait = int(refused[0].headers["Retry-After"])
+
+        async def may_again() -> bool:
+            return (await send()).status_code == 404
+
+        await until(may_again, within=wait + 5, every=0.2)
+
+    assert ({200, 204}, {200, 204}) == (statuses, bobs[0])
+    assert max(slowest, bobs[1]) < _BEARABLE
+    assert {404, 429} == {answer.status_code for answer in answers}
+    assert Limits().requests_in_a_row <= len(answers) - len(refused)
+    assert {"too-many-requests"} == {answer.json()["code"] for answer in refused}
+    assert 1 <= wait <= 60
+
+
+async def test_made_up_tokens_count_for_where_they_come_from_and_for_nobody_there(demo: Demo) -> None:
+    """Somebody signed in goes on at the same address, and whoever says that they are alice has nothing counted for
+    her."""
+    url = f"http://127.0.0.1:{port_behind(demo, demo.service_url)}/services/coterie/"
+    there = {"X-Forwarded-For": "203.0.113.9"}
+    known = {"Authorization": f"Bearer {demo.tokens['dave']}", **there}
+    async with httpx.AsyncClient(trust_env=False, timeout=30) as http:
+        assert (await http.get(f"{url}api/v1/me", headers=known)).status_code == 200
+
+        async def send() -> httpx.Response:
+            # Not with each of them: the Hub is asked about a token, and may be slower than the limit.
+            made_up = {"Authorization": f"Bearer {secrets.token_hex(16)}"} if secrets.randbelow(5) == 0 else {}
+            return await http.get(f"{url}api/v1/workspaces", headers=made_up | there)
+
+        async with flood(send) as answers:
+            daves = {(await http.get(f"{url}api/v1/workspaces", headers=known)).status_code for _ in range(20)}
+            stranger = await http.get(url, headers=there)
+            elsewhere = await http.get(url, headers={"X-Forwarded-For": "203.0.113.10"})
+            live = await http.get(f"{url}api/v1/health/live", headers=there)
+            ready = await http.get(f"{url}api/v1/health/ready", headers=there)
+
+    for has_token in (True, False):
+        chosen = [answer for answer in answers if has_token is ("Authorization" in answer.request.headers)]
+        assert {401, 429} == {answer.status_code for answer in chosen}
+    assert {200} == daves
+    assert (429, "text/html") == (stranger.status_code, stranger.headers["Content-Type"].partition(";")[0])
+    assert int(stranger.headers["Retry-After"]) >= 1
+    assert (302, 200, 200) == (elsewhere.status_code, live.status_code, ready.status_code)
