@@ -6,11 +6,17 @@ from __future__ import annotations
 import logging
 import os
 
-from coterie.server.secrets import hide_process, take_secrets
+from coterie.server.first_process import stand_aside_if_first
+from coterie.server.hiding import hide_process
+from coterie.server.place import make_root
+from coterie.server.secrets import take_secrets
+from coterie.wire.redaction import redact_logs
 
 if __name__ == "__main__":
     hide_process()
-    take_secrets()
+    stand_aside_if_first()
+    redact_logs(*take_secrets())
+    make_root()
 
     from coterie.server.app import CoterieServer  # after the process is hidden: importing takes seconds
 

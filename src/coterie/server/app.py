@@ -10,11 +10,13 @@ from typing import Any
 
 from jupyter_server.utils import url_path_join
 from jupyterhub.singleuser.extension import JupyterHubSingleUser
+from tornado.httpserver import HTTPServer
 
 from coterie.client import ServiceClient
 from coterie.server.admissions import Admissions
 from coterie.server.connections import Connections
 from coterie.server.decisions import Decisions
+from coterie.server.doors import Doors, GuardedServer, most_connections
 from coterie.server.follower import Follower
 from coterie.server.gate import Gate
 from coterie.server.identity import CoterieIdentityProvider
@@ -81,7 +83,9 @@ class CoterieServer(JupyterHubSingleUser):
             owner=place.owner,
             lease=lease,
         )
-        connections = Connections()
+        doors = Doors(most_connections())
+        HTTPServer.configure(GuardedServer, doors=doors)  # jupyter-server makes it after this
+        connections = Connections(on_pass=doors.let_pass)
         channels = LiveChannels(is_home=place.owner is not None)
         server.web_app.settings |= {PLACE_SETTING: place, CHANNELS_SETTING: channels}
         for word, handler in (("live", LiveHandler), ("reach", ReachHandler)):

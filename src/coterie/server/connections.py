@@ -1,11 +1,14 @@
-"""Live connections: every WebSocket of this server with the person behind it, and how they end."""
+"""Live connections: every WebSocket of this server, and every request that is still being answered, with the person
+behind it, and how they end."""
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any, Protocol, cast
 from weakref import WeakSet
 
+from tornado.web import RequestHandler
 from tornado.websocket import WebSocketHandler
 
 from coterie.server.access import Access
@@ -15,7 +18,7 @@ log = logging.getLogger("coterie")
 
 
 class Connection(Protocol):
-    """A WebSocket handler that went through the gate."""
+    """A WebSocket's handler that went through the gate. Another request's is one without a ``ws_connection``."""
 
     coterie_access: Access
     coterie_ended: CloseCode | None
@@ -25,17 +28,19 @@ class Connection(Protocol):
 
 
 class Connections:
-    """Who is connected, from the moment the gate let the handshake pass."""
+    """Who is connected, from the moment the gate let the handshake pass. *on_pass* is told of each of them."""
 
-    def __init__(self) -> None:
-        self._handlers: WeakSet[WebSocketHandler] = WeakSet()
+    def __init__(self, on_pass: Callable[[RequestHandler, str], None] = lambda *_: None) -> None:
+        self._handlers: WeakSet[RequestHandler] = WeakSet()
+        self._on_pass = on_pass
 
-    def add(self, handler: WebSocketHandler) -> None:
+    def add(self, handler: RequestHandler) -> None:
         """Take *handler* in, whose ``coterie_access`` is set."""
         self._handlers.add(handler)
+        self._on_pass(handler, cast(Connection, handler).coterie_access.name)
 
-    def discard(self, handler: WebSocketHandler) -> None:
-        """Its connection is closed or its handshake failed."""
+    def discard(self, handler: RequestHandler) -> None:
+        """Its connection is closed, its handshake failed, or all of its answer is written."""
         self._handlers.discard(handler)
 
     def names(self) -> set[str]:
@@ -75,8 +80,8 @@ def _is_somebody_else(access: Access, had: Access) -> bool:
 def _change(connection: Connection, access: Access) -> None:
     had = connection.coterie_access
     connection.coterie_access = access
-    if connection.ws_connection is None:
-        # The handshake is still under way, and was let pass with what the person had.
+    if getattr(connection, "ws_connection", None) is None:
+        # The handshake or the answer is still under way, and was let pass with what the person had.
         if not access.allows(had.role):
             _end(connection, ROLE_CHANGED)
     elif hasattr(connection, "access_changed"):
@@ -93,13 +98,22 @@ def _change(connection: Connection, access: Access) -> None:
 def _end(connection: Connection, code: CloseCode) -> None:
     # From here on the gate passes none of its frames on, whatever the client makes of the close.
     connection.coterie_ended = code
-    if connection.ws_connection is not None:  # else the handshake is still under way, and ends it when it is done
+    if not isinstance(connection, WebSocketHandler):
+        _cut(cast(RequestHandler, connection))
+    elif connection.ws_connection is not None:  # else the handshake is still under way, and ends it when it is done
         try:
             end(connection, code)
         except Exception:
             # A handler that fails to close must keep neither its own connection open nor those that come after it.
             log.exception("A connection did not close as it should.")
             WebSocketHandler.close(cast(WebSocketHandler, connection), code.status, code.reason)
+
+
+def _cut(handler: RequestHandler) -> None:
+    """Whatever of the answer is not written yet is not given: to a slow reader a file goes for hours, as it is by
+    then."""
+    connection: Any = handler.request.connection
+    connection.stream.close()
 
 
 def end(connection: Connection, code: CloseCode) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import json
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from jupyter_server.base.handlers import JupyterHandler
 from jupyterhub.singleuser.extension import JupyterHubIdentityProvider
@@ -79,10 +79,13 @@ class Gate:
         application.find_handler = find  # type: ignore[method-assign]
 
     async def check(self, handler: RequestHandler, handler_class: type[RequestHandler]) -> None:
-        """Set ``coterie_access`` on *handler*, or finish it with a refusal. A WebSocket is registered when it may go
-        on."""
+        """Set ``coterie_access`` on *handler*, or finish it with a refusal. What may go on is registered,
+        to be cut when that is over."""
         if handler.request.headers.get(_SESSION, self._place.session) != self._place.session:
             handler.set_header(_SESSION, _OVER)
+        if "\0" in unquote(handler.request.path):
+            # No file has such a name, and asking for one is an error that not every handler expects.
+            return _refuse(handler, 400, ProblemCode.INVALID_INPUT, "This is not an address.")
         if isinstance(handler, WebSocketHandler) and not _is_own_origin(handler):
             return _refuse(handler, 403, ProblemCode.FORGED_REQUEST, "This page may not connect here.")
         need = needed(handler_class, handler.request)
@@ -104,8 +107,7 @@ class Gate:
         handler.coterie_access = access  # type: ignore[attr-defined]
         if not isinstance(handler, JupyterHandler) and handler.request.method not in _SAFE_METHODS:
             handler.check_xsrf_cookie()  # a JupyterHandler does so itself
-        if isinstance(handler, WebSocketHandler):
-            self.connections.add(handler)
+        self.connections.add(handler)
         return None
 
     async def _name(self, handler: RequestHandler) -> str | None:
@@ -161,7 +163,21 @@ def _guarded(handler_class: type[RequestHandler], gate: Gate) -> type[RequestHan
     members: dict[str, Any] = {"prepare": prepare, "__module__": handler_class.__module__}
     if issubclass(handler_class, WebSocketHandler):
         members |= _socket_members(handler_class, gate)
+    else:
+        members |= _answer_members(handler_class, gate)
     return type(handler_class.__name__, (handler_class,), members)
+
+
+def _answer_members(handler_class: type[RequestHandler], gate: Gate) -> dict[str, Any]:
+    def on_finish(self: Any) -> None:
+        gate.connections.discard(self)
+        handler_class.on_finish(self)
+
+    def on_connection_close(self: Any) -> None:
+        gate.connections.discard(self)
+        handler_class.on_connection_close(self)
+
+    return {"on_finish": on_finish, "on_connection_close": on_connection_close}
 
 
 def _socket_members(handler_class: type[WebSocketHandler], gate: Gate) -> dict[str, Any]:

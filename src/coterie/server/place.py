@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote
 
 from coterie.wire.names import home_of
 from coterie.wire.origins import origin_of
@@ -48,9 +49,16 @@ class Place:
         kernels = environment.get("COTERIE_ENVIRONMENT")
         return cls(
             workspace=environment["COTERIE_WORKSPACE"],
-            name=environment.get("COTERIE_WORKSPACE_NAME") or environment["COTERIE_WORKSPACE"],
+            name=unquote(environment.get("COTERIE_WORKSPACE_NAME", "")) or environment["COTERIE_WORKSPACE"],
             session=environment["COTERIE_SESSION"],
             service_url=environment["COTERIE_SERVICE_URL"],
             public_url=environment.get("COTERIE_SERVICE_PUBLIC_URL") or environment["COTERIE_SERVICE_URL"],
             environment=Path(kernels) if kernels else None,
         )
+
+
+def make_root(environment: Mapping[str, str] = os.environ) -> None:
+    """Make the folder that JupyterLab is to show where it is missing: in a volume that is new nobody else does."""
+    folder = environment.get("JUPYTERHUB_ROOT_DIR")
+    if folder:
+        Path(folder).expanduser().mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,9 @@ A Viewer is in the table only where all that can happen is reading. HEAD and OPT
 
 from __future__ import annotations
 
+from posixpath import normpath
 from typing import Final
+from urllib.parse import unquote
 
 from tornado.httputil import HTTPServerRequest
 
@@ -40,7 +42,7 @@ ROUTES: dict[str, dict[str, Role | None]] = {
     "jupyter_server.services.contents.handlers.NotebooksRedirectHandler": _GET_VIEWER,
     "jupyterlab_server.handlers.LabHandler": _GET_VIEWER,
     "jupyterlab_server.handlers.NotFoundHandler": _GET_VIEWER,
-    # Files: reading. Downloading is asked for by a parameter, see needed().
+    # Files: reading. Downloading them needs more, see needed().
     "jupyter_server.base.handlers.AuthenticatedFileHandler": _GET_VIEWER,
     "jupyter_server.view.handlers.ViewHandler": _GET_VIEWER,
     "jupyter_server.services.contents.handlers.ContentsHandler": _GET_VIEWER,
@@ -89,5 +91,9 @@ def needed(handler_class: type, request: HTTPServerRequest) -> Role | None:
     method = "GET" if request.method in ("HEAD", "OPTIONS") else str(request.method)
     name = f"{handler_class.__module__}.{handler_class.__qualname__}"
     need = ROUTES.get(name, {}).get(method, UNCLASSIFIED)
-    is_download = name.endswith(".AuthenticatedFileHandler") and "download" in request.arguments
-    return UNCLASSIFIED if is_download else need
+    return UNCLASSIFIED if name.endswith(".AuthenticatedFileHandler") and _is_download(request) else need
+
+
+def _is_download(request: HTTPServerRequest) -> bool:
+    """Whether Jupyter Server answers with a file to be kept: where that is asked for, and always with a notebook."""
+    return "download" in request.arguments or normpath(unquote(request.path)).endswith(".ipynb")
