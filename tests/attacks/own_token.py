@@ -15,7 +15,18 @@ _TOKEN = re.compile(rb"(?<![0-9a-f])[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}(?
 
 
 def server_of(url: str) -> int:
-    """The process of the server at *url*, found by the folder that it is confined to."""
+    """The process of the server at *url*."""
+    *_, server = line_of_eldest(_keeper_of(url), 3)
+    return server
+
+
+def first_inside(url: str) -> int:
+    """The first process in the sandbox of the server at *url*, which all others in there descend from."""
+    return line_of_eldest(_keeper_of(url), 2)[-1]
+
+
+def _keeper_of(url: str) -> int:
+    """What keeps the server at *url*, found by the folder that it is confined to."""
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             command = (folder / "cmdline").read_bytes().split(b"\0")
@@ -24,8 +35,7 @@ def server_of(url: str) -> int:
         if b"coterie-sandbox" in command and any(
             word.endswith(f"/servers/{account_of(url)}".encode()) for word in command
         ):
-            *_, server = line_of_eldest(int(folder.name), 3)
-            return server
+            return int(folder.name)
     raise AssertionError(f"no server runs at {url}")
 
 

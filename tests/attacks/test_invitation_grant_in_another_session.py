@@ -6,23 +6,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import AsyncIterator
-from contextlib import suppress
 from pathlib import Path
 
-import httpx
 import pytest
-from traitlets.config import Config
 from websockets.exceptions import InvalidStatus
 
-from coterie.cli.demo.hub import Ports, config_file_text, configure_demo
-from coterie.cli.demo.ports import choose_ports
-from coterie.cli.demo.processes import command_of, descendants, end, wait_until_gone
-from coterie.cli.demo.state import DemoState
-from coterie.cli.demo.tokens import keep_tokens
-from coterie.cli.demo.web import loopback_client
+from coterie.cli.demo.processes import command_of
 from revocation.holding import Place, admitted, furnish, holding, hub, shared_addresses
 from revocation.inviting import (
     accept,
@@ -37,6 +27,7 @@ from revocation.inviting import (
     until_stopped,
 )
 from support.demo import Demo, until
+from support.operated_hub import OperatedHub
 
 pytestmark = [pytest.mark.hub, pytest.mark.timeout(200)]
 
@@ -132,71 +123,11 @@ async def test_a_session_named_by_a_guest_counts_for_nothing(demo: Demo, home: P
     await _has_nothing(demo, "bob", again)
 
 
-class _Hub:
-    """The demo's Hub as an operator runs it, so that it can be killed and started again without its servers."""
-
-    def __init__(self, folder: Path) -> None:
-        self.state = DemoState(folder)
-        ports: Ports = choose_ports(0)
-        self.addresses = configure_demo(Config(), state=folder, ports=ports, subdomains=True)
-        self.state.config.write_text(config_file_text(state=folder, ports=ports, subdomains=True))
-        self._started: set[int] = set()
-
-    async def start(self) -> subprocess.Popen[bytes]:
-        """Start it and wait until the service answers."""
-        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-        for file in self.state.routes:
-            file.unlink(missing_ok=True)
-        with (self.state.folder / "hub.log").open("ab") as log:
-            self.process = subprocess.Popen(  # noqa: ASYNC220  (killed from outside of the loop)
-                [sys.executable, "-m", "jupyterhub", "-f", str(self.state.config)],
-                cwd=self.state.folder,
-                env={**os.environ, "PATH": path},
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
-        async with loopback_client() as http:
-
-            async def is_up() -> bool:
-                with suppress(httpx.HTTPError):
-                    ready = await http.get(f"{self.addresses.service}api/v1/health/ready")
-                    return ready.is_success and (await http.get(f"{self.addresses.hub}hub/api/")).is_success
-                return False
-
-            await until(is_up, within=60, every=0.2)
-        return self.process
-
-    async def kill(self) -> None:
-        """Kill the Hub as it stands, and then what it cannot take over: its proxy and its service."""
-        self._started |= descendants(self.process.pid)
-        others = {
-            pid
-            for pid in descendants(self.process.pid)
-            if any(kind in (command_of(pid) or "") for kind in ("traefik", "coterie.cli service"))
-        }
-        self.process.kill()
-        await asyncio.to_thread(self.process.wait)
-        for pid in others:
-            os.kill(pid, signal.SIGKILL)
-        assert not await wait_until_gone(others, seconds=10)
-
-    async def stop(self) -> None:
-        """End it with all that it started."""
-        self._started |= {self.process.pid, *descendants(self.process.pid)}
-        self.process.terminate()
-        with suppress(subprocess.TimeoutExpired):
-            await asyncio.to_thread(self.process.wait, 15)
-        await end(self._started, seconds=3)
-
-
 async def test_a_restart_of_the_hub_ends_nobodys_access(tmp_path: Path) -> None:
-    its = _Hub(tmp_path)
-    process = await its.start()
+    its = OperatedHub(tmp_path)
+    await its.start()
     try:
-        async with loopback_client() as http:
-            tokens = await keep_tokens(http, its.addresses.hub, its.state.tokens)
-        demo = Demo(tmp_path, its.addresses.hub, its.addresses.service, tokens, process)
+        demo = await its.as_demo()
         place = await opened_home(demo)
         link = await invite(demo, "alice", place.id, max_uses=1)
         await come_in(demo, "bob", place, link)
@@ -215,9 +146,12 @@ async def test_a_restart_of_the_hub_ends_nobodys_access(tmp_path: Path) -> None:
         async with holding(demo, "bob", again) as held:
             for socket in held.values():
                 await (await socket.ping())
-        assert (410, "invitation-used-up") == refusal(await accept(demo, "carol", link))
+            assert (410, "invitation-used-up") == refusal(await accept(demo, "carol", link))
 
-        assert 204 == (await demo.api("alice", "DELETE", f"workspaces/{place.id}/guests")).status_code
+            assert 204 == (await demo.api("alice", "DELETE", f"workspaces/{place.id}/guests")).status_code
+            async with asyncio.timeout(30):
+                for socket in held.values():
+                    await socket.wait_closed()
         await _has_nothing(demo, "bob", again)
     finally:
         await its.stop()

@@ -1,17 +1,30 @@
-"""An Editor leaves processes behind that belong to nobody any more, to go on after the workspace has stopped."""
+"""An Editor leaves processes behind that belong to nobody any more, to go on after the workspace has stopped.
+
+Where the Hub is not root they can also attack what makes them end, which runs as the same user.
+"""
 
 from __future__ import annotations
 
+import json
 import os
+import platform
 import signal
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from attacks.inside import in_kernel
 from coterie.cli.demo.hub import why_unconfined
+from coterie.hub.confined import PLAIN_UIDS
 from coterie.hub.processes import started_at
+from coterie.hub.sandbox import deployment_folders, why_no_sandbox
 from revocation.holding import Place, account_of, furnished, hub
 from support.demo import Demo, until
 
@@ -119,3 +132,63 @@ def _command(pid: int) -> bytes:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return b""
+
+
+@pytest.fixture
+def plain_home() -> Iterator[Path]:
+    """A folder that a plain user can reach, unlike pytest's own, and that belongs to one."""
+    with TemporaryDirectory(prefix="coterie-", dir="/tmp") as folder:
+        if os.geteuid() == 0:
+            os.chown(folder, PLAIN_UIDS[0], PLAIN_UIDS[0])
+        yield Path(folder)
+
+
+def _by_a_plain_hub(home: Path, way: str) -> dict[str, Any]:
+    """What ``attacks.plain_hub`` found."""
+    ran = subprocess.run(
+        [*_as_plain_user(), sys.executable, "-m", "attacks.plain_hub", str(home), way],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(Path(__file__).parents[1])},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert ran.returncode == 0, ran.stderr
+    found: dict[str, Any] = json.loads(ran.stdout)
+    return found | {"said": ran.stderr}
+
+
+def _as_plain_user() -> list[str]:
+    """What to put before a command. Folders that only root can enter are opened where they lead to this deployment."""
+    if os.geteuid() != 0:
+        return []
+    needed = [path for path in (*deployment_folders(), Path(__file__).parents[1]) if path.exists()]
+    closed = {folder: None for path in needed for folder in path.parents if not folder.stat().st_mode & stat.S_IXOTH}
+    opened = [word for folder in closed for word in ("--perms", "0755", "--tmpfs", str(folder))]
+    for path in needed:
+        if not closed.keys().isdisjoint(path.parents):
+            opened += [word for folder in reversed(path.parents) for word in ("--dir", str(folder))]
+            opened += ["--ro-bind", str(path), str(path)]
+    number = str(PLAIN_UIDS[0])
+    become = ["setpriv", "--reuid", number, "--regid", number, "--clear-groups", "--inh-caps=-all"]
+    return ["bwrap", "--dev-bind", "/", "/", *opened, "--", *become, "--"]
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="the attack is written for x86-64")
+@pytest.mark.parametrize("way", ["stopped", "found by a later Hub", "without the kill"])
+def test_nothing_is_left_when_what_ends_it_was_made_deaf(plain_home: Path, way: str) -> None:
+    why = why_no_sandbox(PLAIN_UIDS[0] if os.geteuid() == 0 else None)
+    found = {"why_not": why} if why is not None else _by_a_plain_hub(plain_home, way)
+    if found.get("why_not") is not None:
+        pytest.skip(found["why_not"])
+    if found["came"] != "0":
+        pytest.skip(f"no process here can be traced by one that it started: {found['came']}")
+
+    assert found["told"] is not None  # the Hub takes the server for ended
+    assert found["before"] >= 3
+    if way == "without the kill":
+        assert found["after"] >= 2
+        assert "are still there" in found["said"]
+    else:
+        assert found["after"] == 0
+        assert found.get("between", 2) >= 2

@@ -323,14 +323,30 @@ def test_servers_may_read_where_pip_is_told_to_look(tmp_path: Path) -> None:
     assert set(found) == {tmp_path / "wheels", tmp_path / "index", system}
 
 
-async def test_without_bubblewrap_it_says_what_that_means_and_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+#: What bubblewrap says and does where plain users may make no user namespaces.
+_REFUSED = "#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n"
+
+
+@pytest.mark.parametrize(
+    ("bubblewrap", "why"),
+    [
+        (None, "bwrap cannot be found: install bubblewrap."),
+        (_REFUSED, "bubblewrap is installed but cannot be used here (bwrap: No permissions to create new namespace)."),
+    ],
+    ids=["not installed", "not permitted"],
+)
+async def test_where_servers_cannot_be_confined_it_says_what_that_means_and_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bubblewrap: str | None, why: str
 ) -> None:
-    monkeypatch.setenv("PATH", str(_path_without("bwrap", tmp_path / "tools")))
+    tools = _path_without("bwrap", tmp_path / "tools")
+    if bubblewrap is not None:
+        (tools / "bwrap").write_text(bubblewrap)
+        (tools / "bwrap").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tools))
 
     async with demo_on(tmp_path / "state") as demo:
         said = "\n".join(demo.said)
-        assert "Code in one workspace can read the files of all, and the demo's own. bwrap cannot be found" in said
+        assert f"Code in one workspace can read the files of all, and the demo's own. {why}" in said
         (penguins,) = (await demo.api("alice", "GET", "workspaces")).json()["items"]
         (await demo.api("alice", "POST", f"workspaces/{penguins['id']}/open")).raise_for_status()
         await until(lambda: _account_that_runs(demo), within=90)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from coterie.hub.environment import Place, home_of, server_environment
 from coterie.hub.folders import Folders, folders_of
+from coterie.server.place import Place as ServersPlace
+from coterie.wire.bodies import clean_name
 
 
 def test_a_server_learns_its_workspace_its_session_and_where_the_service_is() -> None:
@@ -26,6 +29,42 @@ def test_a_server_learns_its_workspace_its_session_and_where_the_service_is() ->
         "COTERIE_SERVICE_PUBLIC_URL": "http://coterie--service.hub.localhost/services/coterie/",
     }
     assert environment == expected
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "$(JUPYTERHUB_API_TOKEN)",
+        "$$(HOME) ${HOME} `id`",
+        "{username}",
+        "%h %% %41",
+        "back\\slash \\n",
+        'it\'s "quoted"',
+        "a+b & c=d;e#f",
+        "Größe 企鹅 🐧",
+    ],
+)
+def test_a_name_reaches_the_server_as_it_is_and_means_nothing_on_the_way(name: str) -> None:
+    told = server_environment(
+        Place("abcdefgh234567ab", clean_name(name)),
+        session="s1",
+        service_url="http://s/",
+        service_public_url="http://p/",
+    )
+
+    assert re.fullmatch(r"[\w.~%-]+", told["COTERIE_WORKSPACE_NAME"], re.ASCII)
+    assert ServersPlace.from_environment(told).name == name
+
+
+def test_line_breaks_would_be_harmless_too() -> None:
+    told = server_environment(
+        Place("abcdefgh234567ab", "a\nPATH=/tmp\r\0"),
+        session="s1",
+        service_url="http://s/",
+        service_public_url="http://p/",
+    )
+
+    assert told["COTERIE_WORKSPACE_NAME"] == "a%0APATH%3D%2Ftmp%0D%00"
 
 
 def test_a_home_is_written_with_a_tilde() -> None:

@@ -19,14 +19,15 @@ import pytest
 import coterie
 from coterie.cli.demo.processes import descendants
 from coterie.hub import sandbox as module
-from coterie.hub.confined import PLAIN_UIDS, plain_user_of, why_not_confined
-from coterie.hub.processes import line_of_eldest, started_at
+from coterie.hub.confined import PLAIN_UIDS, free_user, owner_among, why_not_confined
+from coterie.hub.processes import Process, line_of_eldest, started_at
 from coterie.hub.sandbox import (
-    AccountFiles,
+    Descriptors,
     Limits,
     Sandbox,
     can_end_namespaces,
     deployment_folders,
+    descriptors_for,
     sandbox_command,
     shows,
     why_no_sandbox,
@@ -41,7 +42,7 @@ PLAIN = Sandbox(HOME, "ws-a", (Path("/opt/python"), Path("/opt/python/lib"), Pat
 
 
 def _command(sandbox: Sandbox) -> list[str]:
-    return sandbox_command(sandbox, ["server", "--option"], passwd=7, group=8)
+    return sandbox_command(sandbox, ["server", "--option"], Descriptors(passwd=7, group=8, refusals=9, told=10))
 
 
 def _has(command: list[str], *part: str) -> bool:
@@ -91,6 +92,16 @@ def test_limits_are_set_inside() -> None:
     assert _has(_command(replace(PLAIN, limits=Limits())), "--", "prlimit", "--core=0:0", "env")
 
 
+def test_folders_that_lead_to_a_deployment_below_tmp_are_closed() -> None:
+    command = _command(replace(PLAIN, readable=(Path("/tmp/a/b/python"), Path("/tmp/a/c"), Path("/tmp/d"))))
+
+    assert _has(command, "--perms", "0755", "--tmpfs", "/tmp/a", "--dir", "/tmp/a/b", "--ro-bind", "/tmp/a/b/python")
+    assert _has(command, "--ro-bind", "/tmp/d", "/tmp/d")
+    assert command.index("/tmp/a/c") < len(command) - command[::-1].index("/tmp/a")
+    assert _has(command, "--remount-ro", "/tmp/a")
+    assert not _has(command, "--remount-ro", "/tmp/d")
+
+
 def test_no_account_of_the_machine_is_named() -> None:
     assert [line.split(":")[0] for line in PLAIN.passwd.splitlines()] == ["root", "jupyter", "nobody"]
     assert f"jupyter:x:1000:1000::{HOME}:" in PLAIN.passwd
@@ -113,11 +124,18 @@ def test_a_folder_that_all_could_read_is_found() -> None:
     assert "which every server may read" in str(why_not_confined([Path(sys.prefix, "state")]))
 
 
-def test_an_account_keeps_its_number() -> None:
-    numbers = {plain_user_of(name, PLAIN_UIDS) for name in ("alice", "bob", "alice")}
+@pytest.mark.skipif(USER is None, reason="only root gives folders away")
+def test_an_account_keeps_the_number_of_its_folder_and_shares_none_that_is_another_ones(tmp_path: Path) -> None:
+    numbers = (PLAIN_UIDS[0], PLAIN_UIDS[0] + 2)
+    for name, number in (("alice", numbers[0]), ("bob", numbers[1]), ("operator", 0)):
+        (tmp_path / name).mkdir()
+        os.chown(tmp_path / name, number, number)
 
-    assert len(numbers) == 2
-    assert all(PLAIN_UIDS[0] <= number <= PLAIN_UIDS[1] for number in numbers)
+    assert owner_among(numbers, tmp_path / "alice") == numbers[0]
+    assert [owner_among(numbers, tmp_path / name) for name in ("operator", "carol")] == [None, None]
+    assert free_user(numbers, tmp_path) == numbers[0] + 1
+    assert free_user((numbers[0], numbers[0]), tmp_path) == numbers[0]
+    assert free_user(numbers, tmp_path / "not yet") in range(numbers[0], numbers[1] + 1)
 
 
 @pytest.fixture
@@ -156,13 +174,21 @@ def home(tmp_path: Path) -> Path:
     return folder
 
 
-def _inside(home: Path, script: str, limits: Limits | None = None, readable: tuple[Path, ...] = ()) -> str:
-    """What a shell script printed, all of it."""
-    sandbox = Sandbox(home, "ws-a", readable, limits or Limits(scratch=1 << 20), USER, can_end_namespaces())
-    with AccountFiles(sandbox) as files:
+def _inside(
+    home: Path,
+    script: str,
+    limits: Limits | None = None,
+    readable: tuple[Path, ...] = (),
+    *,
+    user: int | None = USER,
+    by: tuple[str, ...] = (),
+) -> str:
+    """What a shell script printed, all of it. *by*: a command that starts the sandbox as somebody else."""
+    sandbox = Sandbox(home, "ws-a", readable, limits or Limits(scratch=1 << 20), user, can_end_namespaces())
+    with descriptors_for(sandbox) as files:
         ran = subprocess.run(
-            sandbox_command(sandbox, ["/bin/bash", "-c", script], passwd=files.passwd, group=files.group),
-            pass_fds=files.descriptors,
+            [*by, *sandbox_command(sandbox, ["/bin/bash", "-c", script], files)],
+            pass_fds=files.all,
             env={"PATH": "/usr/bin:/bin"},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -226,6 +252,57 @@ def test_no_setting_of_the_machine_can_be_changed(home: Path, file: str) -> None
 
 
 @needs_bubblewrap
+def test_nobody_takes_back_that_they_go_first_when_memory_is_used_up(home: Path) -> None:
+    printed = _inside(home, "echo 999 > /proc/self/oom_score_adj; cat /proc/self/oom_score_adj")
+    piped = _inside(home, "(echo out > /dev/stdout) | cat")
+
+    assert "Read-only file system" in printed
+    assert printed.split()[-1] == Path("/proc/self/oom_score_adj").read_text().strip()
+    assert piped == "out\n"  # what is open can be written to all the same
+
+
+@needs_bubblewrap
+def test_folders_for_private_keys_are_empty(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = _inside(home, "ls -A /etc/ssl/certs")
+    # A folder that surely has something in it.
+    monkeypatch.setattr(module, "_PRIVATE_SETTINGS", (*module._PRIVATE_SETTINGS, "ssl/certs"))
+
+    hidden = _inside(home, "for f in ssl/private pki/tls/private ssl/certs; do ls -A /etc/$f; touch /etc/$f/x; done")
+
+    assert shown.strip()
+    assert [line for line in hidden.splitlines() if not line.startswith(("ls:", "touch:"))] == []
+
+
+@needs_bubblewrap
+@pytest.mark.parametrize("is_closed", [True, False], ids=["closed", "as it would be otherwise"])
+def test_nobody_puts_another_deployment_in_the_place_of_one_below_tmp(
+    is_closed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not is_closed:
+        monkeypatch.setattr(module, "_SCRATCH", ())
+    # By a Hub that is not root, who owns what is made for the sandbox.
+    by = ("setpriv", "--reuid", str(USER), "--regid", str(USER), "--clear-groups") if USER is not None else ()
+    with tempfile.TemporaryDirectory(prefix="coterie-", dir="/tmp") as folder:
+        top = Path(folder)
+        python, home = top / "checkout" / "python", top / "servers" / "ws-a"
+        for made in (python, home):
+            made.mkdir(parents=True)
+        (python / "library").write_text("ours")
+        if USER is not None:
+            subprocess.run(["chown", "-R", f"{USER}", folder], check=True)
+        library = python / "library"
+        script = f"""echo mine > {home}/file; mv {top} {top}-away; mv {top}/checkout {top}/away
+            mkdir -p {python}; echo theirs > {library}; cat {library}"""
+
+        printed = _inside(home, script, readable=(python,), user=None, by=by)
+
+        if "No permissions to create new namespace" in printed:
+            pytest.skip(printed)
+        assert printed.split()[-1] == ("ours" if is_closed else "theirs")
+        assert (home / "file").exists()
+
+
+@needs_bubblewrap
 def test_the_python_and_coterie_can_be_imported_inside(home: Path) -> None:
     code = "import coterie.server, sys; print(sys.prefix)"
 
@@ -262,10 +339,10 @@ def test_everything_inside_ends_with(home: Path, ended: int) -> None:
     sandbox = Sandbox(home, "ws-a", (), Limits(), USER, can_end_namespaces())
     # Leaves two processes that belong to nobody any more, in a session of their own.
     script = "(setsid sh -c 'sleep 600 & sleep 600 &') ; echo there; exec sleep 600"
-    with AccountFiles(sandbox) as files, tempfile.TemporaryFile() as said:
+    with descriptors_for(sandbox) as files, tempfile.TemporaryFile() as said:
         keeper = subprocess.Popen(
-            sandbox_command(sandbox, ["/bin/sh", "-c", script], passwd=files.passwd, group=files.group),
-            pass_fds=files.descriptors,
+            sandbox_command(sandbox, ["/bin/sh", "-c", script], files),
+            pass_fds=files.all,
             stdout=said,
             start_new_session=True,
         )
@@ -278,3 +355,30 @@ def test_everything_inside_ends_with(home: Path, ended: int) -> None:
 
     keeper.wait(10)
     _wait_for(lambda: not any(started_at(pid) for pid in inside))
+
+
+_WITHOUT_ITS_FIRST_THREAD = """
+import ctypes, threading, time
+threading.Thread(target=time.sleep, args=(600,)).start()
+ctypes.CDLL(None).pthread_exit(None)
+"""
+
+
+def _looks_ended(pid: int) -> bool:
+    return ") Z " in Path(f"/proc/{pid}/stat").read_text()
+
+
+def test_a_process_whose_first_thread_has_ended_still_runs_and_can_be_killed() -> None:
+    started = subprocess.Popen([sys.executable, "-c", _WITHOUT_ITS_FIRST_THREAD])
+    try:
+        _wait_for(lambda: _looks_ended(started.pid))
+        process = Process.of(started.pid)
+        assert process is not None
+        assert process.runs
+        process.kill()
+        assert -9 == started.wait(10)
+    finally:
+        started.kill()
+        started.wait()
+    assert not process.runs
+    assert Process.of(started.pid) is None

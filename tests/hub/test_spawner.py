@@ -15,7 +15,8 @@ import pytest
 from jupyterhub.objects import Hub
 from jupyterhub.spawner import SimpleLocalProcessSpawner
 
-from coterie.hub.confined import why_not_confined
+from coterie.hub.confined import PLAIN_UIDS, why_not_confined
+from coterie.hub.folders import make_home
 from coterie.hub.processes import line_of_eldest
 from coterie.hub.spawner import CannotStart, WorkspaceSpawner, in_coterie
 from hub.service_of_ours import ServiceOfOurs
@@ -211,6 +212,28 @@ async def test_a_hub_that_was_given_less_gives_less(start: Any, monkeypatch: pyt
 
     facts = await _facts(spawner)
     assert facts["files"] == [500, 500] or not spawner.sandbox
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives folders away")
+async def test_each_account_has_a_user_number_of_its_own_and_keeps_it(start: Any, tmp_path: Path) -> None:
+    alice, bob = await start("alice"), await start("bob")
+    if not alice.sandbox:
+        pytest.skip("servers cannot be confined here")
+    later = WorkspaceSpawner(user=alice.user, hub=Hub(), folder=alice.folder)
+
+    owners = [(tmp_path / name).stat().st_uid for name in ("alice", "bob")]
+    assert [alice.plain_user, bob.plain_user] == owners
+    assert later.plain_user == owners[0]
+    assert len(set(owners)) == 2
+    assert all(PLAIN_UIDS[0] <= owner <= PLAIN_UIDS[1] for owner in owners)
+
+
+def test_the_folder_of_all_accounts_is_for_the_hubs_user_alone(tmp_path: Path) -> None:
+    servers = tmp_path / "state" / "servers"
+
+    make_home(servers / "alice")
+
+    assert [_mode(str(folder)) for folder in (servers, servers / "alice")] == [0o700, 0o700]
 
 
 async def test_a_link_in_the_place_of_the_log_leads_nowhere(start: Any, tmp_path: Path) -> None:

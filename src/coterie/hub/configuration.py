@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from importlib.metadata import entry_points
@@ -21,11 +22,16 @@ from coterie.hub.confined import PLAIN_UIDS, why_not_confined
 from coterie.hub.confirm import NoConfirm
 from coterie.hub.reserved import refuse_reserved_names
 from coterie.hub.scopes import CLIENT, PERSON_SCOPE, SERVICE, SERVICE_SCOPES
+from coterie.hub.secret_places import secret_places, why_shown
 from coterie.hub.spawner import WorkspaceSpawner, in_coterie
 from coterie.hub.stored import add_to_dict, add_to_list, set_unless_set, value_of
 from coterie.wire.names import SERVICE_ROLE, is_reserved
+from coterie.wire.redaction import redact_logs
 
 SERVICE_PORT = 10181
+
+#: What operators set in the Hub's environment for the service.
+_OPERATORS_SETTINGS = ("COTERIE_LIMIT_", "COTERIE_LOG_LEVEL")
 
 
 def configure(
@@ -33,6 +39,7 @@ def configure(
     *,
     state: Path,
     database_url: str | None = None,
+    service_host: str = "127.0.0.1",
     service_port: int = SERVICE_PORT,
     site_administrators: str | None = None,
     trusted_proxies: str = "127.0.0.1",
@@ -41,10 +48,12 @@ def configure(
     """Adds Coterie to a JupyterHub. Call it last in jupyterhub_config.py: it builds on what stands above it.
 
     *state* is a folder for what Coterie keeps. *database_url* is SQLAlchemy's (default: an SQLite file in *state*).
-    *service_port* is the loopback port the service listens on. Members of the Hub group *site_administrators* are site
-    administrators. *trusted_proxies* are the addresses or networks, with commas between them, of the proxies in front
-    of the service: what they say of where a request comes from goes into the audit log. *sandbox* says whether
-    ``WorkspaceSpawner`` confines each server, for which this machine needs bubblewrap. Returns where everything is.
+    The service listens at *service_host* and *service_port*, on loopback unless told otherwise: where the proxy or
+    servers run elsewhere, name the address of this machine, container or pod at which they reach it. Members of the
+    Hub group *site_administrators* are site administrators. *trusted_proxies* are the addresses or networks, with
+    commas between them, of the proxies in front of the service: what they say of where a request comes from goes into
+    the audit log. *sandbox* says whether ``WorkspaceSpawner`` confines each server, for which this machine needs
+    bubblewrap; other spawners have settings of their own. Returns where everything is.
 
     What it adds to ``c``, and why; lists and dicts are extended, and what the operator set stays unless said here:
 
@@ -61,20 +70,28 @@ def configure(
       workspace's page can plant cookies on the Hub. Not elsewhere, since browsers would drop them.
     - ``JupyterHub.default_url``: people land on their workspaces; ``redirect_to_server`` off: sign-in starts nothing.
     - ``JupyterHub.template_paths``, ``template_vars``: the page of a stopped workspace leads to the workspaces.
+    - Besides ``c``: the Hub's log no longer shows what is or may be a secret, whoever writes there.
     - ``JupyterHub.public_url`` where only ``bind_url`` is known: the Hub tells no addresses of servers without it.
 
     Raises ValueError, with a sentence, where the operator's settings and Coterie exclude each other, and where servers
-    are to be confined and cannot be.
+    are to be confined and cannot be, or would see the Hub's own database, cookie secret, keys or configuration.
     """
+    redact_logs()
     hub = c.JupyterHub
     _refuse_contradictions(c)
-    addresses = _find_addresses(hub, service_port)
+    listen = _listen_url(service_host, service_port)
+    addresses = _find_addresses(hub, listen)
     state = state.absolute()
 
-    _add_service(hub, addresses, state, database_url, service_port, site_administrators, trusted_proxies)
+    _add_service(hub, addresses, state, database_url, listen, site_administrators, trusted_proxies)
     _add_roles(hub)
     hub.authenticator_class = refuse_reserved_names(_resolve(hub, "authenticator_class", Authenticator))
-    _set_up_servers(c, addresses, state, sandbox)
+    spawner = _set_up_servers(c, addresses, state)
+    if not sandbox:
+        c.WorkspaceSpawner.sandbox = False
+    elif issubclass(spawner, WorkspaceSpawner):
+        _refuse_without_sandbox(c.WorkspaceSpawner, state)
+        _refuse_to_show_secrets(c, state, database_url)
     _set_up_sign_in(hub, addresses)
     _set_up_pages(hub, addresses)
     return addresses
@@ -97,7 +114,14 @@ def _refuse_contradictions(c: Config) -> None:
             )
 
 
-def _find_addresses(hub: Config, service_port: int) -> Addresses:
+def _listen_url(host: str, port: int) -> str:
+    """Raises ValueError where nobody could be led there, as is the case for an address that stands for all."""
+    if not host or host in ("0.0.0.0", "::", "*"):  # noqa: S104 - compared, not bound
+        raise ValueError("service_host has to be one address, which the proxy and servers can reach.")
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+
+
+def _find_addresses(hub: Config, listen: str) -> Addresses:
     bind_url = value_of(hub, "bind_url", "")
     base_url = value_of(hub, "base_url", urlsplit(bind_url).path or "/")
     base_url = f"/{base_url.strip('/')}/".replace("//", "/")
@@ -111,7 +135,7 @@ def _find_addresses(hub: Config, service_port: int) -> Addresses:
     return Addresses(
         hub=public,
         service=service_public_url(public, subdomain_host, _subdomain_hook(hub)),
-        service_for_servers=f"http://127.0.0.1:{service_port}{base_url}services/{SERVICE}/",
+        service_for_servers=f"{listen}{base_url}services/{SERVICE}/",
         subdomains=bool(subdomain_host),
     )
 
@@ -128,13 +152,13 @@ def _add_service(
     addresses: Addresses,
     state: Path,
     database_url: str | None,
-    port: int,
+    listen: str,
     site_administrators: str | None,
     trusted_proxies: str,
 ) -> None:
     service = {
         "name": SERVICE,
-        "url": f"http://127.0.0.1:{port}",
+        "url": listen,
         "command": [sys.executable, "-m", "coterie.cli", "service"],
         "cwd": str(state),
         "oauth_client_id": CLIENT,
@@ -149,6 +173,8 @@ def _add_service(
             "COTERIE_SITE_ADMINISTRATORS": site_administrators or "",
             "COTERIE_TRUSTED_PROXIES": trusted_proxies,
             "COTERIE_SUBDOMAINS": "1" if addresses.subdomains else "0",
+            # The Hub hands its services nothing of its own environment by itself.
+            **{name: value for name, value in os.environ.items() if name.startswith(_OPERATORS_SETTINGS)},
         },
     }
     add_to_list(hub, "services", [service])
@@ -173,7 +199,7 @@ def _add_roles(hub: Config) -> None:
     hub.load_roles = roles
 
 
-def _set_up_servers(c: Config, addresses: Addresses, state: Path, sandbox: bool) -> None:
+def _set_up_servers(c: Config, addresses: Addresses, state: Path) -> type[Spawner]:
     spawner: type[Spawner] = WorkspaceSpawner
     if "spawner_class" in c.JupyterHub:
         spawner = in_coterie(_resolve(c.JupyterHub, "spawner_class", Spawner))
@@ -181,10 +207,7 @@ def _set_up_servers(c: Config, addresses: Addresses, state: Path, sandbox: bool)
     set_unless_set(c.InCoterie, "service_url", addresses.service_for_servers)
     set_unless_set(c.InCoterie, "service_public_url", addresses.service)
     set_unless_set(c.WorkspaceSpawner, "folder", str(state / "servers"))
-    if not sandbox:
-        c.WorkspaceSpawner.sandbox = False
-    elif issubclass(spawner, WorkspaceSpawner):
-        _refuse_without_sandbox(c.WorkspaceSpawner, state)
+    return spawner
 
 
 def _refuse_without_sandbox(settings: Config, state: Path) -> None:
@@ -200,6 +223,17 @@ def _refuse_without_sandbox(settings: Config, state: Path) -> None:
             f"Servers cannot be confined. {why_not} With configure(c, sandbox=False) they run all the same, and code "
             "in one can read the files of all, and Coterie's own."
         )
+
+
+def _refuse_to_show_secrets(c: Config, state: Path, database_url: str | None) -> None:
+    settings = c.WorkspaceSpawner
+    why = why_shown(
+        secret_places(c.JupyterHub, state=state, database_url=database_url),
+        readable=[Path(path) for path in value_of(settings, "readable", [])],
+        plain_uids=value_of(settings, "plain_uids", PLAIN_UIDS) if os.geteuid() == 0 else None,
+    )
+    if why is not None:
+        raise ValueError(f"Servers would see secrets of the Hub. {why}")
 
 
 def _set_up_sign_in(hub: Config, addresses: Addresses) -> None:

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import secrets
 import shutil
 import signal
 import tempfile
@@ -15,8 +16,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from resource import RLIM_INFINITY, RLIMIT_DATA, RLIMIT_FSIZE, RLIMIT_NOFILE, RLIMIT_NPROC, getrlimit
 from subprocess import DEVNULL, STDOUT, Popen
+from time import monotonic
 from typing import Any
-from zlib import crc32
 
 from jupyterhub.spawner import SimpleLocalProcessSpawner
 from jupyterhub.traitlets import ByteSpecification
@@ -25,13 +26,15 @@ from traitlets import Bool, Int, List, Tuple, Unicode
 
 from coterie.hub.cgroups import ControlGroups, Shares, make_groups
 from coterie.hub.environment import part_secrets
-from coterie.hub.processes import line_of_eldest, started_at
+from coterie.hub.processes import Process, line_of_eldest, started_at
 from coterie.hub.sandbox import (
-    AccountFiles,
+    Descriptors,
     Limits,
     Sandbox,
     can_end_namespaces,
     deployment_folders,
+    descriptors_for,
+    first_inside,
     sandbox_command,
     shows,
     why_no_sandbox,
@@ -48,6 +51,7 @@ _FIRST_TO_GO = "500"
 #: From the keeper over bubblewrap and its first process inside to the server.
 _STEPS_TO_SERVER = 3
 _ENDED_WITHIN = 2.0  # seconds
+_LOOK_AGAIN = 0.02  # seconds
 
 
 class ConfinedSpawner(SimpleLocalProcessSpawner):
@@ -79,6 +83,9 @@ class ConfinedSpawner(SimpleLocalProcessSpawner):
         self._runtime: Path | None = None
         self._started_at: int | None = None
         self._is_confined = False
+        #: The first process inside.
+        self._inside: Process | None = None
+        self._chosen_user: int | None = None
         self._groups = ControlGroups()
 
     @property
@@ -86,7 +93,12 @@ class ConfinedSpawner(SimpleLocalProcessSpawner):
         """The user number that this account's server runs as in place of the Hub's, if that is root."""
         if os.geteuid() != 0 or not self.sandbox:
             return None
-        return plain_user_of(self.user.name, self.plain_uids)
+        home = Path(self.home_dir)
+        owner = owner_among(self.plain_uids, home)
+        if owner is None:
+            # Until the folder is given to it.
+            self._chosen_user = owner = self._chosen_user or free_user(self.plain_uids, home.parent)
+        return owner
 
     @property
     def owner(self) -> int | None:
@@ -114,34 +126,37 @@ class ConfinedSpawner(SimpleLocalProcessSpawner):
 
     async def start(self) -> tuple[str, int]:
         """Start the process; answers where the server will listen."""
+        await self._end_inside()
         self.port: int = self.port or random_port()
-        environment, secrets = part_secrets(self.get_env())
+        environment, parted = part_secrets(self.get_env())
         with ExitStack() as stack:
-            reader = stack.enter_context(_pipe_with(json.dumps(secrets).encode()))
+            reader = stack.enter_context(_pipe_with(json.dumps(parted).encode()))
             environment[SECRETS_DESCRIPTOR] = str(reader)
-            command, descriptors = self._command(stack)
+            command, files = self._command(stack)
             # What a server writes is its people's to write: it must not have the Hub's own log in its hands.
             log = stack.enter_context(_fresh_log(Path(self.home_dir), self.owner))
             self.log.info("Starting the server of %s, whose log is %s", self.user.name, Path(self.home_dir, _LOG))
             self.proc = Popen(  # noqa: ASYNC220  (as JupyterHub does, which keeps it and polls it)
                 command,
                 env=environment,
-                pass_fds=(reader, *descriptors),
+                pass_fds=(reader, *(() if files is None else files.all)),
                 stdin=DEVNULL,
                 stdout=log,
                 stderr=STDOUT,
                 start_new_session=True,
                 preexec_fn=self.make_preexec_fn(self.user.name),
             )
-        self.pid = self.proc.pid
-        self._started_at = started_at(self.pid)
-        self._is_confined = self.sandbox
+            self.pid = self.proc.pid
+            self._started_at = started_at(self.pid)
+            self._is_confined = self.sandbox
+            if files is not None:
+                self._inside = await _first_process(files, self.proc)
         return str(self.ip or "127.0.0.1"), self.port
 
-    def _command(self, stack: ExitStack) -> tuple[list[str], tuple[int, ...]]:
+    def _command(self, stack: ExitStack) -> tuple[list[str], Descriptors | None]:
         command = [*self.cmd, *self.get_args()]
         if not self.sandbox:
-            return command, ()
+            return command, None
         shares = Shares(memory=self.mem_limit or None, processes=self.process_limit, cpus=self.cpu_limit or None)
         # The folder's name tells apart the servers of two Hubs on one machine.
         name = f"coterie-{hashlib.sha256(os.fsencode(self.home_dir)).hexdigest()[:16]}"
@@ -160,8 +175,8 @@ class ConfinedSpawner(SimpleLocalProcessSpawner):
             user=self.plain_user,
             can_end_namespaces=can_end_namespaces(),
         )
-        files = stack.enter_context(AccountFiles(sandbox))
-        return sandbox_command(sandbox, command, passwd=files.passwd, group=files.group), files.descriptors
+        files = stack.enter_context(descriptors_for(sandbox))
+        return sandbox_command(sandbox, command, files), files
 
     def get_args(self) -> list[str]:
         arguments: list[str] = super().get_args()
@@ -182,11 +197,28 @@ class ConfinedSpawner(SimpleLocalProcessSpawner):
 
     async def poll(self) -> int | None:
         """None while the server runs, also one that an earlier process of the Hub started."""
+        status: int | None = 0
         if self.proc is None and self.pid and not self._runs():
             self.clear_state()
-            return 0
-        status: int | None = await super().poll()
+        else:
+            status = await super().poll()
+        if status is not None:
+            await self._end_inside()
         return status
+
+    async def _end_inside(self) -> None:
+        # Bubblewrap tells its first process inside to end with it. Where that runs as the Hub's own user so does the
+        # code inside, which can make it deaf to that, and would go on. Nothing makes it deaf to this.
+        if self._inside is None:
+            return
+        self._inside.kill()
+        until = monotonic() + _ENDED_WITHIN
+        while self._inside.runs:
+            if monotonic() > until:
+                self.log.error("Processes of the server of %s are still there: %s", self.user.name, self._inside)
+                return
+            await asyncio.sleep(_LOOK_AGAIN)
+        self._inside = None
 
     async def _signal(self, sig: int) -> bool:
         """Sends *sig* to the server itself: what stands between would end it at once. Answers whether it was there."""
@@ -204,6 +236,8 @@ class ConfinedSpawner(SimpleLocalProcessSpawner):
     def _end_at_once(self, line: list[int]) -> None:
         # What is inside ends with the keeper, but only once bubblewrap has seen to that, which takes it a moment. All
         # that it has started until then is in *line*, or still in the keeper's group.
+        if self._inside is not None:
+            self._inside.kill()
         for pid in line:
             _kill(pid, signal.SIGKILL)
         with suppress(ProcessLookupError):
@@ -218,6 +252,7 @@ class ConfinedSpawner(SimpleLocalProcessSpawner):
         self._started_at = state.get("started_at")
         self._is_confined = state.get("is_confined", False)
         self._groups = ControlGroups(tuple(Path(folder) for folder in state.get("groups", ())))
+        self._inside = Process(*state["inside"]) if "inside" in state else None
         if "runtime" in state:
             self._runtime = Path(state["runtime"])
 
@@ -227,6 +262,8 @@ class ConfinedSpawner(SimpleLocalProcessSpawner):
             state["started_at"] = self._started_at
             state["is_confined"] = self._is_confined
             state["groups"] = [str(folder) for folder in self._groups.folders]
+        if self._inside is not None:
+            state["inside"] = [self._inside.pid, self._inside.started]
         if self._runtime is not None:
             state["runtime"] = str(self._runtime)
         return state
@@ -234,6 +271,8 @@ class ConfinedSpawner(SimpleLocalProcessSpawner):
     def clear_state(self) -> None:
         """Called by the Hub when nothing runs any more."""
         super().clear_state()
+        if self._inside is not None:
+            self._inside.kill()
         if not self._groups.remove():
             # What was inside ends a moment after what confined it.
             with suppress(RuntimeError):  # where the Hub itself is at its end
@@ -258,11 +297,33 @@ def why_not_confined(
     return why_no_sandbox(plain_uids[0] if os.geteuid() == 0 else None)
 
 
-def plain_user_of(account: str, numbers: tuple[int, int]) -> int:
-    """One of *numbers* (the first and the last of them), always the same for *account*. Two accounts may share one: it
-    is what their limits count by, and not what keeps them apart."""
+def owner_among(numbers: tuple[int, int], folder: Path) -> int | None:
+    """The user that *folder* belongs to, if that is one of *numbers* (the first and the last of them)."""
     first, last = numbers
-    return first + crc32(account.encode()) % (last - first + 1)
+    try:
+        owner = folder.lstat().st_uid
+    except FileNotFoundError:
+        return None
+    return owner if first <= owner <= last else None
+
+
+def free_user(numbers: tuple[int, int], below: Path) -> int:
+    """One of *numbers* that no folder *below* belongs to; where each does, any. It is drawn, so that nobody can choose
+    their account's name to share somebody's: a user's processes are counted together."""
+    first, last = numbers
+    folders = below.iterdir() if below.exists() else ()
+    taken = {owner_among(numbers, folder) for folder in folders}
+    free = [number for number in range(first, last + 1) if number not in taken]
+    return secrets.choice(free or range(first, last + 1))
+
+
+async def _first_process(files: Descriptors, keeper: Popen[bytes]) -> Process | None:
+    while True:
+        has_ended = keeper.poll() is not None
+        pid = first_inside(files)
+        if pid is not None or has_ended:
+            return None if pid is None else Process.of(pid)
+        await asyncio.sleep(_LOOK_AGAIN)
 
 
 def _allowed(kind: int, limit: int | None) -> int | None:

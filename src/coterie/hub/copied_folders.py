@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import posixpath
 import re
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,8 +16,9 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from urllib.parse import quote
 
-from coterie.hub.copying import Budget, Change, Parts, Reason, Rules, Tally, copy_tree, open_folder
-from coterie.hub.folders import Folders
+from coterie.hub.copying import Budget, Change, Parts, Reason, Rules, Tally, copy_tree
+from coterie.hub.folders import Folders, make_home
+from coterie.hub.open_folders import make_fresh_folder, open_folder, opened
 from coterie.hub.outputs import may_hold_outputs, without_outputs
 from coterie.hub.passwords import may_hold_passwords, without_passwords
 from coterie.hub.removing import remove
@@ -58,26 +58,31 @@ def copy_folders(
     """
     tally = Tally()
     copying = _Copying(tally, budget or Budget(), (lambda: None) if tell is None else (lambda: tell(tally)))
-    target.home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for remains in target.home.glob(f"{_FRESH}*"):
-        remove(remains)
-    fresh = Folders(Path(tempfile.mkdtemp(prefix=_FRESH, dir=target.home)))
+    make_home(target.home)
     moved = _Moved(source, target)
-    try:
-        with _opened(source.home) as home:
-            copying.copy(home, source.environment.name, fresh.environment, moved.environment_rules())
-            if not copying.copy(home, source.work.name, fresh.work, moved.work_rules(with_outputs)):
-                raise SourceGone
-            if not _is_still(source.home, home):
-                raise SourceGone
-        _put_in_place(fresh, target)
-    finally:
-        remove(fresh.home)
+    # Nothing should run in the target, but a server that survived its Hub might: there too, paths say nothing.
+    with opened(str(target.home)) as target_home:
+        for remains in target.home.glob(f"{_FRESH}*"):
+            remove(remains)
+        fresh_name = make_fresh_folder(_FRESH, target_home)
+        try:
+            with opened(fresh_name, target_home) as fresh, _opened_source(source.home) as home:
+                has_environment = copying.copy(home, source.environment.name, fresh, moved.environment_rules())
+                if not copying.copy(home, source.work.name, fresh, moved.work_rules(with_outputs)):
+                    raise SourceGone
+                if not _is_still(source.home, home):
+                    raise SourceGone
+                if has_environment:
+                    remove(target.environment)
+                    _move(target.environment.name, fresh, target_home)
+                _move(target.work.name, fresh, target_home)
+        finally:
+            remove(target.home / fresh_name)
     return tally
 
 
 @contextmanager
-def _opened(home: Path) -> Iterator[int]:
+def _opened_source(home: Path) -> Iterator[int]:
     try:
         descriptor = open_folder(str(home))
     except FileNotFoundError as error:
@@ -96,15 +101,17 @@ class _Copying:
     budget: Budget
     tell: Callable[[], None]
 
-    def copy(self, home: int, name: str, target: Path, rules: Rules) -> bool:
-        """Copy the folder *name* of the open folder *home*; answers False where there is none. A link is none: it could
-        lead to anybody's files."""
+    def copy(self, home: int, name: str, target: int, rules: Rules) -> bool:
+        """Copy the folder *name* of the open folder *home* into the open folder *target*; answers False where there is
+        none. A link is none: it could lead to anybody's files."""
         try:
             source = open_folder(name, home)
         except (FileNotFoundError, NotADirectoryError):
             return False
         try:
-            copy_tree(source, target, rules, self.tally, self.budget, self.tell)
+            os.mkdir(name, 0o700, dir_fd=target)
+            with opened(name, target) as copy:
+                copy_tree(source, copy, rules, self.tally, self.budget, self.tell)
         finally:
             os.close(source)
         return True
@@ -118,11 +125,8 @@ def _is_still(path: Path, descriptor: int) -> bool:
         return False
 
 
-def _put_in_place(fresh: Folders, target: Folders) -> None:
-    if fresh.environment.exists():
-        remove(target.environment)
-        fresh.environment.rename(target.environment)
-    fresh.work.rename(target.work)
+def _move(name: str, source: int, target: int) -> None:
+    os.rename(name, name, src_dir_fd=source, dst_dir_fd=target)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
+
+from coterie.hub.open_folders import new_file, opened, opened_below
 
 Parts = tuple[str, ...]
 
@@ -115,23 +116,14 @@ class Tally:
     left_out: Counter[Reason] = field(default_factory=Counter)
 
 
-def copy_tree(source: int, target: Path, rules: Rules, tally: Tally, budget: Budget, tell: Callable[[], None]) -> None:
-    """Copy what is in the open folder *source* into *target*, which is made. *tell* is called after each file.
+def copy_tree(source: int, target: int, rules: Rules, tally: Tally, budget: Budget, tell: Callable[[], None]) -> None:
+    """Copy what is in the open folder *source* into the open folder *target*, which is empty, and the mode and times of
+    *source* itself. *tell* is called after each file.
 
     Raises OSError where *target* cannot be written and LimitExceeded where *budget* is used up, leaving what was
     copied by then; what cannot be read is left out.
     """
-    target.mkdir(mode=0o700)
-    root = os.open(target, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    try:
-        _Copier(root, rules, tally, budget, tell).copy_folder(source, root, ())
-    finally:
-        os.close(root)
-
-
-def open_folder(name: str, within: int | None = None) -> int:
-    """A descriptor of the folder *name*. Raises OSError, also for a link to a folder."""
-    return os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=within)
+    _Copier(target, rules, tally, budget, tell).copy_folder(source, target, ())
 
 
 class _Copier:
@@ -143,7 +135,7 @@ class _Copier:
         self._tally = tally
         self._budget = budget
         self._tell = tell
-        self._linked: dict[tuple[int, int], str] = {}
+        self._linked: dict[tuple[int, int], Parts] = {}
 
     def copy_folder(self, source: int, target: int, parts: Parts) -> None:
         """Copy everything in the open folder *source* into *target*, then *source*'s own mode and times."""
@@ -185,9 +177,9 @@ class _Copier:
         if len(parts) > _DEPTH_MAX:
             self._tally.left_out[Reason.TOO_DEEP] += 1
             return
-        with _closing(open_folder(parts[-1], source)) as inner_source:
+        with opened(parts[-1], source) as inner_source:
             os.mkdir(parts[-1], 0o700, dir_fd=target)
-            with _closing(open_folder(parts[-1], target)) as inner_target:
+            with opened(parts[-1], target) as inner_target:
                 self.copy_folder(inner_source, inner_target, parts)
 
     def _copy_link(self, source: int, target: int, parts: Parts) -> None:
@@ -220,7 +212,7 @@ class _Copier:
 
     def _write_content(self, content: bytes, status: os.stat_result, target: int, parts: Parts) -> None:
         self._budget.spend(size=len(content))
-        with _closing(_new_file(parts[-1], target)) as copy:
+        with _closing(new_file(parts[-1], target)) as copy:
             _write(copy, content)
             _keep_mode_and_times(status, copy)
 
@@ -230,14 +222,15 @@ class _Copier:
         if status.st_nlink < 2:
             return False
         if key in self._linked:
-            with suppress(OSError):  # too long a path, too many links: a second copy does as well
-                os.link(self._linked[key], parts[-1], src_dir_fd=self._root, dst_dir_fd=target, follow_symlinks=False)
+            *folders, name = self._linked[key]
+            with suppress(OSError), opened_below(folders, self._root) as copied:  # too many links: a second copy does
+                os.link(name, parts[-1], src_dir_fd=copied, dst_dir_fd=target, follow_symlinks=False)
                 return True
-        self._linked[key] = "/".join(parts)
+        self._linked[key] = parts
         return False
 
     def _write_same(self, original: int, status: os.stat_result, target: int, parts: Parts) -> None:
-        with _closing(_new_file(parts[-1], target)) as copy:
+        with _closing(new_file(parts[-1], target)) as copy:
             try:
                 self._copy_content(original, copy, status.st_size)
             except OSError:
@@ -286,10 +279,6 @@ def _write(file: int, content: bytes) -> None:
     rest = memoryview(content)
     while rest:
         rest = rest[os.write(file, rest) :]
-
-
-def _new_file(name: str, within: int) -> int:
-    return os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=within)
 
 
 def _keep_mode_and_times(status: os.stat_result, copy: int) -> None:

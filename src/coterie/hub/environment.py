@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import quote
 
 from coterie.wire.bodies import CopySource
 
@@ -31,7 +32,8 @@ def server_environment(place: Place, *, session: str, service_url: str, service_
     """What Coterie adds to a server's environment. Nothing in it is secret."""
     return {
         "COTERIE_WORKSPACE": place.workspace,
-        "COTERIE_WORKSPACE_NAME": place.name,
+        # People choose it freely, and Kubernetes fills in what looks like $(VARIABLE): the server's token, for one.
+        "COTERIE_WORKSPACE_NAME": quote(place.name, safe=""),
         "COTERIE_SESSION": session,
         "COTERIE_SERVICE_URL": service_url,
         "COTERIE_SERVICE_PUBLIC_URL": service_public_url,

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import compileall
 import os
+import secrets
+import stat
 import sys
 import sysconfig
-import tempfile
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import coterie
+from coterie.hub.open_folders import give, new_file, opened, opened_or_made
 
 _PIP = """\
 #!/bin/sh
@@ -49,55 +52,58 @@ def compile_coterie() -> None:
 
 def lay_environment(folder: Path, deployment: Deployment, *, owner: int | None = None) -> None:
     """Makes *folder* an environment on *deployment*, or brings one back in order after Python moved. What it makes
-    belongs to the user and group *owner*; None: to this process's.
+    belongs to the user and group *owner*; None: to this process's. The folder around it has to be there.
 
     Safe to call at every start: installed packages stay. What it writes replaces what was there, links included, so
-    nothing outside *folder* is ever written through it.
+    nothing outside *folder* is ever written through it. Raises OSError where somebody in it gets in between.
     """
     major, minor = deployment.version
-    lib = folder / "lib" / f"python{major}.{minor}"
-    packages = lib / "site-packages"
-    for part in (folder, folder / "bin", folder / "lib", lib, packages):
-        _make_folder(part, owner)
-    _link(folder / "bin" / "python", deployment.python, owner)
-    for name in ("python3", f"python{major}.{minor}"):
-        _link(folder / "bin" / name, Path("python"), owner)
-    _write(
-        folder / "pyvenv.cfg",
-        f"home = {deployment.python.parent}\ninclude-system-site-packages = false\nversion = {major}.{minor}\n",
-        owner,
-    )
-    _write(packages / "coterie-deployment.pth", "".join(f"{path}\n" for path in deployment.packages), owner)
-    for name in ("pip", "pip3"):
-        if not (folder / "bin" / name).exists():
-            _write(folder / "bin" / name, _PIP, owner, mode=0o755)
+    with ExitStack() as stack:
+
+        def inner(name: str, within: int) -> int:
+            return stack.enter_context(opened_or_made(name, within, owner))
+
+        environment = inner(folder.name, stack.enter_context(opened(str(folder.parent))))
+        programs = inner("bin", environment)
+        packages = inner("site-packages", inner(f"python{major}.{minor}", inner("lib", environment)))
+
+        _link(programs, "python", str(deployment.python), owner)
+        for name in ("python3", f"python{major}.{minor}"):
+            _link(programs, name, "python", owner)
+        _write(
+            environment,
+            "pyvenv.cfg",
+            f"home = {deployment.python.parent}\ninclude-system-site-packages = false\nversion = {major}.{minor}\n",
+            owner,
+        )
+        _write(packages, "coterie-deployment.pth", "".join(f"{path}\n" for path in deployment.packages), owner)
+        for name in ("pip", "pip3"):
+            if not _is_file(programs, name):
+                _write(programs, name, _PIP, owner, mode=0o755)
 
 
-def _make_folder(folder: Path, owner: int | None) -> None:
-    if folder.is_symlink() or folder.is_file():
-        folder.unlink()
-    if not folder.exists():
-        folder.mkdir()
-        _give(folder, owner)
-
-
-def _link(link: Path, target: Path, owner: int | None) -> None:
-    if link.is_symlink() and link.readlink() == target:
-        return
-    link.unlink(missing_ok=True)
-    link.symlink_to(target)
-    _give(link, owner)
-
-
-def _write(file: Path, text: str, owner: int | None, mode: int = 0o644) -> None:
-    descriptor, fresh = tempfile.mkstemp(dir=file.parent)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        stream.write(text)
-    Path(fresh).chmod(mode)
-    _give(Path(fresh), owner)
-    Path(fresh).replace(file)
-
-
-def _give(path: Path, owner: int | None) -> None:
+def _link(within: int, name: str, target: str, owner: int | None) -> None:
+    with suppress(OSError):  # none there, or no link
+        if os.readlink(name, dir_fd=within) == target:
+            return
+    with suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=within)
+    os.symlink(target, name, dir_fd=within)
     if owner is not None:
-        os.chown(path, owner, owner, follow_symlinks=False)
+        os.chown(name, owner, owner, dir_fd=within, follow_symlinks=False)
+
+
+def _write(within: int, name: str, text: str, owner: int | None, mode: int = 0o644) -> None:
+    fresh = f".{name}-{secrets.token_hex(8)}"
+    with os.fdopen(new_file(fresh, within), "w", encoding="utf-8") as stream:
+        stream.write(text)
+        os.fchmod(stream.fileno(), mode)
+        give(stream.fileno(), owner)
+    os.replace(fresh, name, src_dir_fd=within, dst_dir_fd=within)
+
+
+def _is_file(within: int, name: str) -> bool:
+    try:
+        return stat.S_ISREG(os.stat(name, dir_fd=within, follow_symlinks=False).st_mode)
+    except FileNotFoundError:
+        return False

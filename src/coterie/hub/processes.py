@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import signal
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 _PROC = Path("/proc")
@@ -18,7 +22,34 @@ def started_at(pid: int) -> int | None:
         return None
     # What is in brackets is the process's own name for itself.
     state, *rest = content.rpartition(")")[2].split()
-    return None if state in "ZX" else int(rest[18])
+    # One whose first thread has ended looks like one that has ended, while its other threads go on.
+    threads = int(rest[16])
+    return None if state in "ZX" and threads <= 1 else int(rest[18])
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """One process and no later one of its number."""
+
+    pid: int
+    started: int
+
+    @classmethod
+    def of(cls, pid: int) -> Process | None:
+        """The process that is *pid* now; None where there is none."""
+        started = started_at(pid)
+        return None if started is None else cls(pid, started)
+
+    @property
+    def runs(self) -> bool:
+        """Whether it is still there. The first process of a name space is until all others in there have ended."""
+        return started_at(self.pid) == self.started
+
+    def kill(self) -> None:
+        """At once, if it is still there."""
+        if self.runs:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
 
 
 def line_of_eldest(pid: int, steps: int) -> list[int]:

@@ -1,29 +1,32 @@
 """What a server may see and use of this machine, and the bubblewrap command that holds it to that.
 
 Everything is absent inside that is not named here: a read-only system, a read-only deployment, the account's own home
-folder, and a /tmp, /run and /proc of its own. The network is the machine's, since the server has to reach the service
-and the Hub. Building the command is pure; ``why_no_sandbox`` tries it once.
+folder, a /tmp of its own, and a /run and a /proc of its own for reading. The network is the machine's, since the server
+has to reach the service and the Hub. Building the command is pure; ``why_no_sandbox`` tries it once.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import coterie
+from coterie.hub.system_calls import refusals
 
 #: The system. Where /bin and the like are folders of their own, they are bound, else they are the links they were.
 _SYSTEM = Path("/usr")
-_SYSTEM_LINKS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
-#: Never /etc as a whole: it has accounts, keys and passwords of services.
-_SETTINGS = (
+SYSTEM_LINKS = ("bin", "sbin", "lib", "lib32", "lib64", "libx32")
+#: Of /etc, never as a whole: it has accounts, keys and passwords of services.
+SETTINGS = (
     "alternatives",
     "bash.bashrc",
     "ca-certificates",
@@ -47,8 +50,12 @@ _SETTINGS = (
     "terminfo",
     "timezone",
 )
+#: Of those, the folders for private keys, which the Hub's user may be able to read for the proxy's sake.
+_PRIVATE_SETTINGS = ("ssl/private", "pki/tls/private")
 #: Ways from /proc to the whole machine, which belong to root: a process that has root's number could write them.
 _MACHINE = ("acpi", "bus", "fs", "irq", "scsi", "sys", "sysrq-trigger")
+#: Where everybody inside can make, rename and remove entries: memory, and gone with the sandbox.
+_SCRATCH = (Path("/dev/shm"), Path("/tmp"))  # noqa: S108  (both inside)
 #: The user and group inside, where they are only another name for those that the Hub runs as.
 _USER_INSIDE = 1000
 #: Stays when the Hub ends, so that its servers do; bubblewrap in turn ends with it, and everything inside with that.
@@ -107,17 +114,34 @@ class Sandbox:
         return f"root:x:0:\njupyter:x:{self.user_inside}:\nnogroup:x:65534:\n"
 
 
-def sandbox_command(sandbox: Sandbox, command: Sequence[str], *, passwd: int, group: int) -> list[str]:
-    """What to start instead of *command* to have it run in *sandbox*. *passwd* and *group* are the descriptors that
-    bubblewrap reads those two files from."""
+@dataclass(frozen=True, slots=True)
+class Descriptors:
+    """What bubblewrap reads: a sandbox's /etc/passwd and /etc/group, and the filter of system calls, where there is one
+    for this machine. Into *told* it writes who the first process inside is, see ``first_inside``."""
+
+    passwd: int
+    group: int
+    refusals: int | None
+    told: int
+
+    @property
+    def all(self) -> tuple[int, ...]:
+        """Those that the process which is started has to inherit."""
+        return tuple(one for one in (self.passwd, self.group, self.told, self.refusals) if one is not None)
+
+
+def sandbox_command(sandbox: Sandbox, command: Sequence[str], files: Descriptors) -> list[str]:
+    """What to start instead of *command* to have it run in *sandbox*."""
     return [
         *("/bin/sh", "-c", _KEEPER, "coterie-sandbox", "bwrap"),
         *_namespaces(sandbox),
         *_system(),
         *_own_places(sandbox),
-        *("--perms", "0644", "--file", str(passwd), "/etc/passwd"),
-        *("--perms", "0644", "--file", str(group), "/etc/group"),
+        *("--perms", "0644", "--file", str(files.passwd), "/etc/passwd"),
+        *("--perms", "0644", "--file", str(files.group), "/etc/group"),
         *_of_the_machine(sandbox),
+        *([] if files.refusals is None else ["--seccomp", str(files.refusals)]),
+        *("--info-fd", str(files.told)),
         *("--remount-ro", "/", "--chdir", "/", "--"),
         *_limited(sandbox.limits),
         *_as_user(sandbox.user),
@@ -140,15 +164,19 @@ def _namespaces(sandbox: Sandbox) -> list[str]:
 
 def _system() -> list[str]:
     arguments = ["--ro-bind", str(_SYSTEM), str(_SYSTEM)]
-    for name in _SYSTEM_LINKS:
+    for name in SYSTEM_LINKS:
         path = Path("/", name)
         if path.is_symlink():
             arguments += ["--symlink", str(path.readlink()), str(path)]
         elif path.is_dir():
             arguments += ["--ro-bind", str(path), str(path)]
     arguments += ["--dir", "/etc"]
-    for name in _SETTINGS:
+    for name in SETTINGS:
         arguments += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
+    for name in _PRIVATE_SETTINGS:
+        folder = Path("/etc", name)
+        if folder.is_dir() and not folder.is_symlink():
+            arguments += ["--perms", "0755", "--tmpfs", str(folder), "--remount-ro", str(folder)]
     return arguments
 
 
@@ -157,6 +185,8 @@ def _own_places(sandbox: Sandbox) -> list[str]:
     arguments = ["--proc", "/proc"]
     for name in _MACHINE:
         arguments += ["--ro-bind-try", f"/proc/{name}", f"/proc/{name}"]
+    # Or a process could take back that it goes first when memory is used up (oom_score_adj).
+    arguments += ["--remount-ro", "/proc"]
     arguments += ["--dev", "/dev", "--perms", "1777", *size, "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]  # noqa: S108
     arguments += ["--perms", "1777", *size, "--tmpfs", "/tmp", "--dir", "/run"]  # noqa: S108  (both inside)
     return arguments
@@ -164,16 +194,23 @@ def _own_places(sandbox: Sandbox) -> list[str]:
 
 def _of_the_machine(sandbox: Sandbox) -> list[str]:
     arguments: list[str] = []
-    made: set[Path] = {Path("/")}
+    made: set[Path] = {Path("/"), *_SCRATCH}
+    closed: list[Path] = []
     binds = [*(("--ro-bind", path) for path in _outermost(sandbox.readable)), ("--bind", sandbox.home)]
     for bind, path in binds:
         # Made here, or they would be closed to everybody but who makes them.
         for folder in reversed(path.parents):
-            if folder not in made:
-                made.add(folder)
+            if folder in made:
+                continue
+            made.add(folder)
+            if folder.parent in _SCRATCH:
+                # Else whoever owns the folders there could rename them and put another deployment in its place.
+                closed.append(folder)
+                arguments += ["--perms", "0755", "--tmpfs", str(folder)]
+            else:
                 arguments += ["--dir", str(folder)]
         arguments += [bind, str(path), str(path)]
-    return arguments
+    return [*arguments, *(word for folder in closed for word in ("--remount-ro", str(folder)))]
 
 
 def _outermost(paths: Iterable[Path]) -> list[Path]:
@@ -256,10 +293,10 @@ def _try(user: int | None, command: Sequence[str]) -> str | None:
             os.chown(folder, user, user)
         readable = tuple(path for path in deployment_folders() if path.exists())
         sandbox = Sandbox(Path(folder), "try", readable, Limits(), user, can_end_namespaces())
-        with AccountFiles(sandbox) as files:
+        with descriptors_for(sandbox) as files:
             tried = subprocess.run(
-                sandbox_command(sandbox, command, passwd=files.passwd, group=files.group),
-                pass_fds=files.descriptors,
+                sandbox_command(sandbox, command, files),
+                pass_fds=files.all,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
@@ -272,34 +309,34 @@ def _try(user: int | None, command: Sequence[str]) -> str | None:
     return said[-1] if said else f"it ended with {tried.returncode}"
 
 
-class AccountFiles:
-    """The descriptors that bubblewrap reads a sandbox's /etc/passwd and /etc/group from, while in the block."""
+@contextmanager
+def descriptors_for(sandbox: Sandbox) -> Iterator[Descriptors]:
+    """What bubblewrap reads to make *sandbox*, open while in the block. Each can be read once."""
+    with ExitStack() as stack:
 
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._texts = (sandbox.passwd, sandbox.group)
-        self.descriptors: tuple[int, ...] = ()
+        def opened(content: bytes) -> int:
+            descriptor = _in_memory(content)
+            stack.callback(os.close, descriptor)
+            return descriptor
 
-    def __enter__(self) -> AccountFiles:
-        self.descriptors = tuple(_in_memory(text) for text in self._texts)
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        for descriptor in self.descriptors:
-            os.close(descriptor)
-
-    @property
-    def passwd(self) -> int:
-        """Of /etc/passwd."""
-        return self.descriptors[0]
-
-    @property
-    def group(self) -> int:
-        """Of /etc/group."""
-        return self.descriptors[1]
+        calls = refusals()
+        yield Descriptors(
+            passwd=opened(sandbox.passwd.encode()),
+            group=opened(sandbox.group.encode()),
+            refusals=None if calls is None else opened(calls),
+            told=opened(b""),
+        )
 
 
-def _in_memory(text: str) -> int:
+def first_inside(files: Descriptors) -> int | None:
+    """The process that all others in a sandbox descend from and end with, as the machine numbers it; None as long as
+    bubblewrap has not said it, which it does before anything else runs inside."""
+    told = os.pread(files.told, 4096, 0)
+    return int(json.loads(told)["child-pid"]) if b"}" in told else None
+
+
+def _in_memory(content: bytes) -> int:
     descriptor = os.memfd_create("coterie")
-    os.write(descriptor, text.encode())
+    os.write(descriptor, content)
     os.lseek(descriptor, 0, os.SEEK_SET)
     return descriptor

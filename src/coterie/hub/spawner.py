@@ -104,6 +104,8 @@ class InCoterie(_AnySpawner):
         if self.name:
             raise CannotStart("Named servers are not part of Coterie. Use your own server without a name.")
         account: str = self.user.name
+        if "$(" in account:  # Kubernetes would fill it in wherever the Hub tells the server its account
+            raise CannotStart("Servers here need an account whose name has no '$('. Ask the operator for another name.")
         if not is_reserved(account):
             return home_of(account)
         try:
