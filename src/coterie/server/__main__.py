@@ -10,6 +10,7 @@ from coterie.server.first_process import stand_aside_if_first
 from coterie.server.hiding import hide_process
 from coterie.server.place import make_root
 from coterie.server.secrets import take_secrets
+from coterie.server.slow_imports import leave_out_slow_imports
 from coterie.wire.redaction import redact_logs
 
 if __name__ == "__main__":
@@ -17,6 +18,7 @@ if __name__ == "__main__":
     stand_aside_if_first()
     redact_logs(*take_secrets())
     make_root()
+    leave_out_slow_imports()
 
     from coterie.server.app import CoterieServer  # after the process is hidden: importing takes seconds
 
