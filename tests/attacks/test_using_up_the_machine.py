@@ -14,6 +14,7 @@ from coterie.cli.demo.hub import why_unconfined
 from coterie.cli.demo.processes import descendants
 from coterie.hub.processes import started_at
 from revocation.holding import Place, account_of, editing, furnished
+from rooms.endurance.lengths import length
 from rooms.serving import eventually
 from support.demo import Demo, until
 
@@ -26,7 +27,7 @@ FILE = 50 << 30
 OPEN_FILES = 4096
 SOCKETS = 10_000
 #: How long an attack goes on before it ends by itself (seconds).
-WHILE = 6
+WHILE = length(4, soak=30)
 #: Within how many seconds the neighbour has run code, saved a file and been found by the service and the Hub. Alone
 #: that takes less than one.
 SLOW = 10.0
