@@ -7,6 +7,7 @@ from playwright.async_api import expect
 
 from browser.conftest import Arrive
 from browser.person import START_MS
+from revocation.inviting import stop_home
 from support.demo import Demo
 
 pytestmark = [pytest.mark.browser, pytest.mark.hub]
@@ -100,6 +101,7 @@ async def test_a_double_click_removes_one_person(demo: Demo, arrive: Arrive) -> 
 
 
 async def test_a_home_starts_from_the_control_panel_and_signing_out_there_ends_all(demo: Demo, arrive: Arrive) -> None:
+    await stop_home(demo, "erin")
     erin = await arrive("erin", demo)
     workspaces = await erin.context.new_page()
     await workspaces.goto(demo.service_url)
