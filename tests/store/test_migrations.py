@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -87,6 +88,23 @@ async def test_several_processes_can_migrate_at_once(url: str) -> None:
         assert await tx.latest_revision() == 0
     for store in stores:
         await store.close()
+
+
+async def test_migrating_waits_for_another_program_that_is_at_a_new_file(tmp_path: Path) -> None:
+    other = sqlite3.connect(tmp_path / "new.sqlite", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    store = Store(f"sqlite:///{tmp_path}/new.sqlite")
+
+    migrating = asyncio.create_task(store.migrate())
+    done, _ = await asyncio.wait({migrating}, timeout=0.3)
+    other.execute("COMMIT")
+    await migrating
+
+    other.close()
+    async with store.reading() as tx:
+        assert await tx.latest_revision() == 0
+    assert done == set()
+    await store.close()
 
 
 async def test_a_database_of_another_version_is_refused_and_left_alone(store: Store, url: str) -> None:

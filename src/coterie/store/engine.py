@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
 from typing import Any
 
+import aiosqlite
 from sqlalchemy import URL, Connection, event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -74,9 +77,28 @@ def _set_up_sqlite(connection: Any, _record: object) -> None:
     # The driver is not to begin transactions by itself: _begin_sqlite does, which alone knows of which kind.
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL", f"busy_timeout={PATIENCE * 1000}"):
+    for pragma in ("foreign_keys=ON", "synchronous=FULL", f"busy_timeout={PATIENCE * 1000}"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+    connection.run_async(_log_ahead)
+
+
+async def _log_ahead(connection: aiosqlite.Connection) -> None:
+    """Have changes go to a log beside the file, so that they and readers do not wait for each other.
+
+    The file keeps the mode, and only its first connection changes it: that is refused at once where another process
+    is at the file, whatever the timeout. Raises TimeoutError where it stays so for PATIENCE.
+    """
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                await connection.execute_fetchall("PRAGMA journal_mode=WAL")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                    raise
+                await asyncio.sleep(0.01)
+            else:
+                return
 
 
 def _begin_sqlite(connection: Connection) -> None:
