@@ -94,7 +94,7 @@ async def _log_ahead(connection: aiosqlite.Connection) -> None:
             try:
                 await connection.execute_fetchall("PRAGMA journal_mode=WAL")
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
                     raise
                 await asyncio.sleep(0.01)
             else:
