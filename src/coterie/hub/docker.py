@@ -91,7 +91,7 @@ def docker_settings(
             "privileged": False,
             "cap_drop": ["ALL"],
             "security_opt": ["no-new-privileges:true"],
-            # --- Name spaces of its own. A container has its own of processes unless told otherwise.
+            # --- Namespaces of its own. A container has its own of processes unless told otherwise.
             "ipc_mode": "private",
             # --- Limits.
             "memswap_limit": memory,  # of memory and swap together: no swap

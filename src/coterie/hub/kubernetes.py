@@ -107,7 +107,7 @@ def kubernetes_settings(
         "service_account": None,
         "automount_service_account_token": False,
         "extra_pod_config": {
-            # --- Name spaces of its own, and nothing of the node's.
+            # --- Namespaces of its own, and nothing of the node's.
             "hostNetwork": False,
             "hostPID": False,
             "hostIPC": False,

@@ -42,7 +42,7 @@ class Process:
 
     @property
     def runs(self) -> bool:
-        """Whether it is still there. The first process of a name space is until all others in there have ended."""
+        """Whether it is still there. The first process of a namespace is until all others in there have ended."""
         return started_at(self.pid) == self.started
 
     def kill(self) -> None:

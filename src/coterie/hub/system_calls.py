@@ -29,7 +29,7 @@ _REFUSED = {
     "perf_event_open": errno.EPERM,
     "userfaultfd": errno.EPERM,
 }
-#: Refused where their first argument asks for a user name space.
+#: Refused where their first argument asks for a user namespace.
 _REFUSED_FOR_NAMESPACES = ("clone", "unshare")
 
 _NUMBER, _ARCHITECTURE, _FIRST_ARGUMENT = 0, 4, 16  # where they are in seccomp_data; of the argument the lower half

@@ -75,7 +75,7 @@ def systemd_settings(
         # --- Privileges: a user of the server's own, while it runs, and no way to become another.
         "dynamic_users": True,
         "disable_user_sudo": True,  # NoNewPrivileges
-        # --- Name spaces of its own.
+        # --- Namespaces of its own.
         "isolate_tmp": True,
         "isolate_devices": True,
         # Both would open the machine's folders again.
