@@ -14,9 +14,9 @@ from tornado.httpserver import HTTPServer
 
 from coterie.client import ServiceClient
 from coterie.server.admissions import Admissions
+from coterie.server.connection_limit import ConnectionLimit, GuardedServer, most_connections
 from coterie.server.connections import Connections
 from coterie.server.decisions import Decisions
-from coterie.server.doors import Doors, GuardedServer, most_connections
 from coterie.server.follower import Follower
 from coterie.server.gate import Gate
 from coterie.server.identity import CoterieIdentityProvider
@@ -83,9 +83,9 @@ class CoterieServer(JupyterHubSingleUser):
             owner=place.owner,
             lease=lease,
         )
-        doors = Doors(most_connections())
-        HTTPServer.configure(GuardedServer, doors=doors)  # jupyter-server makes it after this
-        connections = Connections(on_pass=doors.let_pass)
+        limit = ConnectionLimit(most_connections())
+        HTTPServer.configure(GuardedServer, limit=limit)  # jupyter-server makes it after this
+        connections = Connections(on_pass=limit.let_pass)
         channels = LiveChannels(is_home=place.owner is not None)
         server.web_app.settings |= {PLACE_SETTING: place, CHANNELS_SETTING: channels}
         for word, handler in (("live", LiveHandler), ("reach", ReachHandler)):

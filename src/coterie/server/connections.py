@@ -28,7 +28,7 @@ class Connection(Protocol):
 
 
 class Connections:
-    """Who is connected, from the moment the gate let the handshake pass. *on_pass* is told of each of them."""
+    """Who is connected or being answered, from the moment the gate let the request pass. *on_pass* is told of each."""
 
     def __init__(self, on_pass: Callable[[RequestHandler, str], None] = lambda *_: None) -> None:
         self._handlers: WeakSet[RequestHandler] = WeakSet()

@@ -170,7 +170,12 @@ def _guarded(handler_class: type[RequestHandler], gate: Gate) -> type[RequestHan
 
 def _answer_members(handler_class: type[RequestHandler], gate: Gate) -> dict[str, Any]:
     def on_finish(self: Any) -> None:
-        gate.connections.discard(self)
+        # tornado calls this once it has all of the answer, which a slow reader may take hours to get.
+        stream = self.request.connection.stream
+        if stream.writing():
+            stream.write(b"").add_done_callback(lambda _: gate.connections.discard(self))  # all is written, or closed
+        else:
+            gate.connections.discard(self)
         handler_class.on_finish(self)
 
     def on_connection_close(self: Any) -> None:

@@ -19,6 +19,7 @@ from coterie.server.rooms.journal.compaction import Keep
 from coterie.server.rooms.journal.journal import Journal
 from coterie.server.rooms.journal.records import SERVER, Mark, RecordKind, encode_mark
 from coterie.server.rooms.whereabouts import stamp_of
+from coterie.server.rooms.worker import client
 from coterie.server.rooms.worker.client import SHARED_UP_TO, Worker, Workers
 from coterie.server.rooms.worker.pipe import Pipe
 from coterie.server.rooms.worker.results import Gone, Opened, Source, UnknownKey, Unreadable, WorkerDied
@@ -278,6 +279,20 @@ async def test_everybody_who_waits_for_a_search_hears_that_it_failed(worker: Wor
     assert await worker.find_moved(table.folder, (0, 0, 0, 0), 10) is None
 
 
+async def test_who_waits_for_a_search_hears_too_that_what_it_found_could_not_be_looked_at(
+    worker: Worker, table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await worker.start()
+
+    def fail(*_: Any) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr(client, "_still_there", fail)
+    async with asyncio.timeout(10):
+        with pytest.raises(MemoryError):
+            await worker.find_moved(table.folder, (0, 0, 0, 0), 10)
+
+
 async def test_a_process_that_does_not_answer_in_time_is_ended_and_the_next_call_has_another(
     worker: Worker, table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -287,6 +302,7 @@ async def test_a_process_that_does_not_answer_in_time_is_ended_and_the_next_call
     journal.append((RecordKind.EDIT, "ann", typed(opened, "new ")))
     number = pid(worker)
     os.kill(number, signal.SIGSTOP)
+    await eventually(lambda: _state(number) == "T")
     with monkeypatch.context() as patched:
         patched.setattr("coterie.server.rooms.worker.client.ANSWER_WITHIN", 0.05)
         with pytest.raises(WorkerDied):
@@ -367,6 +383,18 @@ print(*sorted({name.partition(".")[0] for name, module in sys.modules.items() if
     assert [] == result.stdout.split()
 
 
+def test_the_process_logs_no_secrets() -> None:
+    code = """
+import logging, runpy
+from coterie.server.rooms.worker import process
+process.run = lambda number: logging.warning("%d token=canary", number)
+runpy.run_module("coterie.server.rooms.worker", run_name="__main__")
+"""
+    result = subprocess.run([sys.executable, "-I", "-c", code, "7"], capture_output=True, text=True, check=True)
+
+    assert "WARNING:root:7 token=[hidden]" == result.stderr.strip()
+
+
 async def test_frames_of_any_size_come_through_a_pipe() -> None:
     ours, theirs = (Pipe(end) for end in socket.socketpair())
     frames: tuple[tuple[int, Any, list[bytes]], ...] = (
@@ -395,6 +423,11 @@ async def test_a_document_keeps_its_cells_on_the_way(worker: Worker, table: Tabl
 
 def _is_running(number: int) -> bool:
     try:
-        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return _state(number) != "Z"
     except FileNotFoundError:
         return False
+
+
+def _state(number: int) -> str:
+    """The letter that proc_pid_stat(5) has for it."""
+    return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0]

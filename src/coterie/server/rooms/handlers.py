@@ -97,7 +97,7 @@ class RoomHandler(WebSocketHandler, JupyterHandler):
     @ws_authenticated
     async def get(self, room: str) -> None:
         """Refuse what is not the name of a room here, before the connection becomes a WebSocket; and everybody when the
-        server stops, so that no page takes a door that is closing for one that is open."""
+        server stops, so that no page takes a server that is stopping for one that goes on."""
         if self._rooms.is_closing:
             raise web.HTTPError(HTTPStatus.SERVICE_UNAVAILABLE)
         name = DocumentName.parse(room)

@@ -10,6 +10,10 @@ if __name__ == "__main__":
 
     import sys
 
+    from coterie.wire.redaction import redact_logs
+
+    redact_logs()
+
     from coterie.server.rooms.worker.process import run
 
     run(int(sys.argv[1]))

@@ -186,12 +186,12 @@ class Worker:
             stamps = frozenset(stamp for stamp, _ in missing)
             try:
                 found: dict[Stamp, Path] = await self._ask("find_moved", root, stamps, seconds)
+                there = await asyncio.to_thread(_still_there, root, found)
             except Exception as error:  # noqa: BLE001  whoever has asked is told
                 for _, answer in missing:
                     if not answer.done():
                         answer.set_exception(error)
                 continue
-            there = await asyncio.to_thread(_still_there, root, found)
             for stamp, answer in missing:
                 if not answer.done():
                     answer.set_result(there.get(stamp))

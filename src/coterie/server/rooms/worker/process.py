@@ -8,15 +8,13 @@ import os
 import select
 import signal
 import socket
-import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from types import ModuleType
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from pycrdt import Doc
 
@@ -41,6 +39,7 @@ from coterie.server.rooms.worker.results import (
     Stamp,
     WorkerError,
 )
+from coterie.server.slow_imports import leave_out_slow_imports
 
 #: By the key of the document. One that is not here is made again from its journal when it is needed.
 _mirrors: dict[str, Mirror] = {}
@@ -115,9 +114,7 @@ def find_moved(root: Path, stamps: frozenset[Stamp], seconds: float) -> dict[Sta
 
 def be_ready() -> None:
     """Load what would otherwise be loaded when somebody waits for it."""
-    # nbformat brings a library that can check addresses with this one. Nothing asks it to, and loading it would take
-    # longer than all else together. (None: it cannot be imported.)
-    sys.modules.setdefault("rfc3987_syntax", cast("ModuleType", None))
+    leave_out_slow_imports()
     trust.load()
 
 

@@ -16,6 +16,7 @@ import errno
 import logging
 import os
 import resource
+import select
 import socket
 from collections import OrderedDict
 from collections.abc import Awaitable, Iterable
@@ -63,7 +64,7 @@ def most_connections() -> int:
     return _MOST if files == resource.RLIM_INFINITY else min(_MOST, max(1, files // 2))
 
 
-class Doors:
+class ConnectionLimit:
     """The open connections, at most *most*, each in one of three states, which its request goes through: its headers
     have not come, *first_headers* seconds at most where it is the first; the gate has not let it pass; it has. Those
     that are in the first, and then those in the second, are closed to make room, longest first; of the third, the same
@@ -168,50 +169,50 @@ class Doors:
 
 
 class GuardedServer(HTTPServer):
-    """tornado's server behind *doors*. ``HTTPServer.configure`` puts it in the place of tornado's own."""
+    """tornado's server with a *limit*. ``HTTPServer.configure`` puts it in the place of tornado's own."""
 
-    _doors: Doors
+    _limit: ConnectionLimit
 
-    def initialize(self, *args: Any, doors: Doors, **kwargs: Any) -> None:  # type: ignore[override]
+    def initialize(self, *args: Any, limit: ConnectionLimit, **kwargs: Any) -> None:  # type: ignore[override]
         """As tornado's own."""
-        self._doors = doors
+        self._limit = limit
         super().initialize(*args, **{"idle_connection_timeout": _NEXT_HEADERS, **kwargs})
 
     def add_sockets(self, sockets: Iterable[socket.socket]) -> None:
         """Listen on *sockets*, which are used up by that."""
-        super().add_sockets([_Listener(sock, self._doors) for sock in sockets])
+        super().add_sockets([_Listener(sock, self._limit) for sock in sockets])
 
     def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
         """Take a new connection in, or turn it away."""
-        if self._doors.enter(stream):
+        if self._limit.enter(stream):
             super().handle_stream(stream, address)
         else:
             stream.write(_TURNED_AWAY)
             stream.close()
 
     def start_request(self, server_conn: Any, request_conn: HTTPConnection) -> HTTPMessageDelegate:
-        """Tells the doors when a request is waited for, and when its headers come."""
-        self._doors.wait(server_conn.stream)
-        return _Announcing(super().start_request(server_conn, request_conn), self._doors, server_conn.stream)
+        """Tells the limit when a request is waited for, and when its headers come."""
+        self._limit.wait(server_conn.stream)
+        return _Announcing(super().start_request(server_conn, request_conn), self._limit, server_conn.stream)
 
     def on_close(self, server_conn: Any) -> None:
-        """Tells the doors."""
-        self._doors.leave(server_conn.stream)
+        """Tells the limit."""
+        self._limit.leave(server_conn.stream)
         super().on_close(server_conn)
 
 
 class _Announcing(HTTPMessageDelegate):
-    """Passes everything on to *delegate*, and tells *doors* when the headers of a request have come on *stream*."""
+    """Passes everything on to *delegate*, and tells *limit* when the headers of a request have come on *stream*."""
 
-    def __init__(self, delegate: HTTPMessageDelegate, doors: Doors, stream: IOStream) -> None:
+    def __init__(self, delegate: HTTPMessageDelegate, limit: ConnectionLimit, stream: IOStream) -> None:
         self._delegate = delegate
-        self._doors = doors
+        self._limit = limit
         self._stream = stream
 
     def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
     ) -> Awaitable[None] | None:
-        self._doors.ask(self._stream)
+        self._limit.ask(self._stream)
         return self._delegate.headers_received(start_line, headers)
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
@@ -228,11 +229,11 @@ class _Listener(socket.socket):
     """Listens in the place of *sock*, and goes on where no more files can be opened, by whomever they were: tornado
     would leave a connection waiting that it cannot take in, and try again for ever, doing nothing else."""
 
-    def __init__(self, sock: socket.socket, doors: Doors) -> None:
+    def __init__(self, sock: socket.socket, limit: ConnectionLimit) -> None:
         super().__init__(sock.family, sock.type, sock.proto, fileno=sock.detach())
         self.setblocking(False)
         self.listen(_BACKLOG)
-        self._doors = doors
+        self._limit = limit
         self._spare: int | None = None
         self._keep_spare()
 
@@ -241,13 +242,23 @@ class _Listener(socket.socket):
         may be closed, the new one is (ConnectionAbortedError, as of one that its other side gave up)."""
         if (taken := self._accept_if_there_is_room()) is not None:
             return taken
-        if self._doors.make_room() and (taken := self._accept_if_there_is_room()) is not None:
+        # Linux looks for room before it looks for a connection, and tornado asks until there is none.
+        if not self._is_anybody_waiting():
+            raise BlockingIOError(errno.EAGAIN, "Nobody waits to be taken in.")
+        if self._limit.make_room() and (taken := self._accept_if_there_is_room()) is not None:
             return taken
         self._let_go_of_spare()
-        if (taken := self._accept_if_there_is_room()) is not None:
-            taken[0].close()
-        self._keep_spare()
+        try:
+            if (taken := self._accept_if_there_is_room()) is not None:
+                taken[0].close()
+        finally:
+            self._keep_spare()
         raise ConnectionAbortedError(errno.ECONNABORTED, "There is no room for this connection.")
+
+    def _is_anybody_waiting(self) -> bool:
+        poll = select.poll()
+        poll.register(self, select.POLLIN)
+        return bool(poll.poll(0))
 
     def _accept_if_there_is_room(self) -> tuple[socket.socket, Any] | None:
         try:
