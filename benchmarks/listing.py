@@ -191,7 +191,7 @@ async def service_on(database_url: str) -> AsyncIterator[httpx.AsyncClient]:
         public_url="http://127.0.0.1:1/services/coterie/",
         hub_url="http://hub.localhost/",
         database_url=database_url,
-        limits=Limits(requests_per_second=0),
+        limits=Limits(requests_per_second=0, requests_at_once=0),
     )
     hub = Everybody()
     app = create_app(settings, put_together(settings, hub, Directory(hub, max_age=3600)))

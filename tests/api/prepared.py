@@ -10,7 +10,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -23,7 +23,6 @@ from api.inviting import Place, RunningHub, Somebody, accept
 from coterie.hubapi import Directory, Hub
 from coterie.policy import Role
 from coterie.service.app import create_app, put_together
-from coterie.service.settings import Limits
 from coterie.wire.audit import AuditAct
 from coterie.wire.names import SERVICE_ROLE
 from support.demo import Demo
@@ -46,6 +45,7 @@ class Kind(StrEnum):
     PERSON = "a person"
     TOKEN = "somebody whose token speaks for no person"
     SERVER = "a server"
+    ELSEWHERE = "a page of another origin, looked at by somebody whose cookie is sent along"
 
 
 @dataclass(frozen=True)
@@ -76,8 +76,9 @@ CREATOR: Final = Caller("the Creator", Kind.PERSON, "alice", Role.CREATOR, role_
 ADMINISTRATOR: Final = Caller("an administrator", Kind.PERSON, "admin", Role.CO_OWNER, is_administrator=True)
 SERVER: Final = Caller("a server", Kind.SERVER)
 PAGE: Final = Caller("a page of a workspace", Kind.TOKEN)
+ELSEWHERE: Final = Caller("a page of another origin", Kind.ELSEWHERE)
 
-CALLERS: Final = (NOBODY, STRANGER, VIEWER, EDITOR, CO_OWNER, CREATOR, ADMINISTRATOR, SERVER, PAGE)
+CALLERS: Final = (NOBODY, STRANGER, VIEWER, EDITOR, CO_OWNER, CREATOR, ADMINISTRATOR, SERVER, PAGE, ELSEWHERE)
 
 
 class UnchangedHub(Hub):
@@ -207,7 +208,6 @@ class Prepared:
 async def prepared_world(demo: Demo, folder: Path) -> AsyncIterator[Prepared]:
     """A service of its own with this world in it, its database in *folder*."""
     settings = settings_for(demo, f"sqlite:///{folder}/prepared.sqlite")
-    settings = replace(settings, limits=Limits(requests_per_second=0))  # nobody is refused for how much they ask
     hub_of_demo = UnchangedHub(settings.hub_api_url, settings.api_token)
     running = RunningHub(hub_of_demo)
     hub_of_demo.list_users = running.list_users  # type: ignore[method-assign]
@@ -254,6 +254,7 @@ async def _tokens(service: Service, served: str) -> AsyncIterator[dict[Caller, s
     yield {caller: service.demo.tokens[caller.name] for caller in CALLERS if caller.name is not None} | {
         SERVER: own["token"],
         PAGE: of_page["token"],
+        ELSEWHERE: service.demo.tokens["alice"],
     }
     await hub(service, "DELETE", f"users/{CO_OWNER.name}/tokens/{of_page['id']}")
     await hub(service, "DELETE", f"users/{served_account}")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from api.conftest import Service
+from coterie.hubapi import HubUnavailable
+from coterie.service.app import create_app
 
 pytestmark = pytest.mark.hub
 
@@ -80,6 +83,26 @@ async def test_somebody_elses_csrf_token_does_not_count(service: Service) -> Non
     )
 
     assert answer.status_code == 403
+
+
+async def test_logging_out_ends_the_session_here_also_while_the_hub_does_not_answer(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = replace(service, app=create_app(service.settings, service.world))
+
+    async def hangs(_: str) -> None:
+        raise HubUnavailable("The Hub does not answer.")
+
+    with monkeypatch.context() as away:
+        away.setattr(service.world.hub, "token_owner", hangs)
+        answer = await own.request(
+            "GET", "sign-out", **_by_cookie(service, "erin", **{"Sec-Fetch-Site": "same-origin"})
+        )
+
+    assert (303, f"{service.settings.hub_url}hub/logout") == (answer.status_code, answer.headers["location"])
+    assert f'{COOKIE}=""' in answer.headers["set-cookie"]
+    assert 401 == (await own.call(None, "GET", "me", **_by_cookie(service, "erin"))).status_code
+    assert 200 == (await own.call("bob", "GET", "me")).status_code
 
 
 async def test_a_person_is_no_server(service: Service) -> None:

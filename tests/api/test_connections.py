@@ -45,6 +45,10 @@ class Place:
         port: int = self._server.servers[0].sockets[0].getsockname()[1]
         return port
 
+    @property
+    def connections(self) -> set[Any]:
+        return set(self._server.server_state.connections)
+
     async def start(self) -> None:
         async def is_up() -> bool:
             return self._server.started
@@ -119,6 +123,18 @@ async def test_who_does_not_send_what_is_awaited_or_read_what_is_answered_makes_
         assert [True] * 4 == [await place.answers() for _ in range(4)]
 
 
+async def test_what_is_about_to_close_makes_room_while_its_answer_is_not_read(place: Place) -> None:
+    async with a_line(place.port) as first, a_line(place.port) as second, a_line(place.port) as third:
+        assert [True] * 3 == [await says_hello(line) for line in (first, second, third)]
+        for connection in place.connections:
+            connection.transport.set_write_buffer_limits(2 * LARGE)  # the rest is too little to be waited for
+        for line in (first, second, third):
+            await line.send(request("GET", "/large", "Host: here", "Connection: close"))
+        await place.has_been_asked(6)
+
+        assert [True] * 4 == [await place.answers() for _ in range(4)]
+
+
 async def test_a_request_under_way_keeps_its_place_and_a_new_one_is_turned_away(place: Place) -> None:
     async with a_line(place.port) as first, a_line(place.port) as second, a_line(place.port) as third:
         for line in (first, second, third):
@@ -140,15 +156,23 @@ async def test_a_request_under_way_keeps_its_place_and_a_new_one_is_turned_away(
     [
         (1024, 20_000, 4000, 4000 + 256 + 4 * BACKLOG, 4000),
         (1024, 4096, 4000, 4096, 4096 - 256 - 4 * BACKLOG),
+        (1024, 2500, 4000, 2500, 625),
         (20_000, 20_000, 4000, None, 4000),
-        (1024, 1024, 4000, 1024, 1),
+        (1024, 1024, 4000, 1024, 256),
+        (1024, 1024, 100, 1024, 100),
         (1024, resource.RLIM_INFINITY, 4000, 4000 + 256 + 4 * BACKLOG, 4000),
         (resource.RLIM_INFINITY, resource.RLIM_INFINITY, 4000, None, 4000),
         (20_000, 20_000, 0, None, None),
     ],
 )
 def test_as_many_files_may_be_open_as_there_are_connections_and_some(
-    monkeypatch: pytest.MonkeyPatch, soft: int, hard: int, connections: int, raised: int | None, answered: int | None
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    soft: int,
+    hard: int,
+    connections: int,
+    raised: int | None,
+    answered: int | None,
 ) -> None:
     set_: list[int] = []
     monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, hard))
@@ -156,3 +180,4 @@ def test_as_many_files_may_be_open_as_there_are_connections_and_some(
 
     assert answered == make_room(connections)
     assert ([] if raised is None else [raised]) == set_
+    assert (answered is not None and answered < connections) == ("connections are taken in" in caplog.text)

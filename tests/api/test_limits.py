@@ -32,6 +32,11 @@ def test_a_rest_gives_back_what_was_asked_and_no_more() -> None:
     assert [0, 0, 0, 0.5] == [rate.take("alice") for _ in range(4)]
 
 
+@pytest.mark.parametrize("rate", [Rate(0, 1), Rate(1, 0)])
+def test_nought_is_no_limit(rate: Rate) -> None:
+    assert [0] * 5 == [rate.take("alice") for _ in range(5)]
+
+
 def test_everybody_is_counted_by_themselves() -> None:
     rate = Rate(1, 2, Clock())
 

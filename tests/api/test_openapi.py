@@ -33,6 +33,7 @@ from api.prepared import (
     CO_OWNER,
     CREATOR,
     EDITOR,
+    ELSEWHERE,
     NOBODY,
     PAGE,
     SERVER,
@@ -62,6 +63,7 @@ CASES: Final = {
     ADMINISTRATOR: 35,
     SERVER: 15,
     PAGE: 10,
+    ELSEWHERE: 15,
 }
 TIMES: Final = 34 if IS_SOAK else 1
 
@@ -223,7 +225,10 @@ class Subject:
         options = trial.case.as_transport_kwargs(base_url=self.prepared.service.settings.origin)
         for name in ("Authorization", "Cookie"):
             options["headers"].pop(name, None)
-        if token is not None:
+        if trial.caller.kind is Kind.ELSEWHERE:
+            cookies = f"__Host-coterie={token}; coterie={token}"
+            options["headers"].update({"Cookie": cookies, "Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "no-cors"})
+        elif token is not None:
             options["headers"]["Authorization"] = f"Bearer {token}"
         options.pop("cookies", None)
         # What is sent is what was generated, escapes and all: httpx would tidy the address.
@@ -266,6 +271,8 @@ def refusal(trial: Trial) -> str | None:
         return None
     if trial.call in FOR_SERVERS:
         return None if trial.caller.kind is Kind.SERVER else "not-a-person"
+    if trial.caller.kind is Kind.ELSEWHERE:
+        return "forged-request"
     if trial.caller.kind is Kind.NOBODY:
         return "sign-in-needed"
     if trial.caller.kind is not Kind.PERSON:

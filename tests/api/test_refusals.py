@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from api.conftest import Service
+from api.conftest import Service, settings_for
 from coterie.actions import refusals
-from coterie.service.app import create_app
+from coterie.service.app import create_app, make_world
+from support.demo import Demo, until
 
 pytestmark = pytest.mark.hub
 
@@ -132,6 +134,54 @@ async def test_a_blocked_guest_is_in_the_history_of_what_they_wanted(recording: 
     assert (403, "invitation-blocked") == (answer.status_code, answer.json()["code"])
     assert ["dave was refused: blocked"] == [record["sentence"] for record in records]
     assert place not in answer.text
+
+
+async def test_what_cannot_be_recorded_keeps_back_nothing_else(
+    recording: Service, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    place = await recording.create("alice")
+    record = refusals.record
+
+    async def breaks(world: Any, tx: Any, actor: Any, *about: Any, **details: Any) -> None:
+        if actor.person.name == "dave":
+            raise RuntimeError("a defect of ours")
+        await record(world, tx, actor, *about, **details)
+
+    monkeypatch.setattr(refusals, "record", breaks)
+    for who in ("dave", "erin"):
+        await recording.call(who, "GET", f"workspaces/{place}")
+
+    assert ["erin"] == [record["actor"] for record in await refused(recording, "alice", f"workspaces/{place}/audit")]
+    assert "a defect of ours" in caplog.text
+
+
+async def test_a_task_that_ends_says_why_and_keeps_nothing_open(
+    demo: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = settings_for(demo, f"sqlite:///{tmp_path}/coterie.sqlite")
+    world = make_world(settings)
+    app = create_app(settings, world)
+    is_closed = False
+    close = world.store.close
+
+    async def breaks() -> None:
+        raise RuntimeError("a defect of ours")
+
+    async def note_and_close() -> None:
+        nonlocal is_closed
+        await close()
+        is_closed = True
+
+    async def is_said() -> bool:
+        return "Refused attempts are no longer recorded." in caplog.text
+
+    monkeypatch.setattr(app.state.refusals, "keep_writing", breaks)
+    monkeypatch.setattr(world.store, "close", note_and_close)
+    async with app.router.lifespan_context(app):
+        await until(is_said)
+
+    assert "a defect of ours" in caplog.text
+    assert is_closed
 
 
 async def test_mistakes_and_nobody_are_not_in_the_log(recording: Service) -> None:

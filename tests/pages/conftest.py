@@ -35,7 +35,8 @@ async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ser
             public_url=f"http://127.0.0.1:{port}/services/coterie/",
             hub_url="http://hub.localhost/",
             database_url=f"sqlite:///{folder}/coterie.sqlite",
-            limits=Limits(requests_per_second=0),  # six people make all the requests of thousands of tests
+            # Six people make all the requests of thousands of tests.
+            limits=Limits(requests_per_second=0, requests_at_once=0),
         )
         hub = HubOfOurs()
         world = put_together(settings, hub, Directory(hub, max_age=0))

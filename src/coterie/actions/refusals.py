@@ -57,7 +57,8 @@ class _Series:
 
 
 class Refusals:
-    """The refused attempts of this process. Notes are lost when it ends without having written them."""
+    """The refused attempts of this process. Notes are lost when it ends without having written them, and one that
+    cannot be written for a defect."""
 
     def __init__(self, world: World, clock: Callable[[], float] = time.monotonic) -> None:
         self._world = world
@@ -96,6 +97,9 @@ class Refusals:
             except StoreError as error:
                 log.warning("Refused attempts wait to be recorded: %s", error)
                 return
+            except Exception:
+                # Whatever it was, nothing would be recorded any more if this ended, or began with it again.
+                log.exception("A refused attempt was not recorded.")
             series.count -= count  # more may have come meanwhile
             series.written_at = now
 

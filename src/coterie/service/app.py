@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -84,17 +84,17 @@ def create_app(settings: Settings, world: World) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await world.store.migrate()
-        consumer = asyncio.create_task(keep_shares_in_step(world), name="outbox consumer")
-        consumer.add_done_callback(_say_why)
-        remover = asyncio.create_task(keep_removing_accounts(world), name="remover of accounts")
-        writer = asyncio.create_task(app.state.refusals.keep_writing(), name="writer of refusals")
+        tasks = [
+            _run(keep_shares_in_step(world), "The outbox is no longer followed."),
+            _run(keep_removing_accounts(world), "Accounts of deleted workspaces are no longer removed."),
+            _run(app.state.refusals.keep_writing(), "Refused attempts are no longer recorded."),
+        ]
         try:
             yield
         finally:
-            for task in (consumer, remover, writer):
+            for task in tasks:
                 task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
+            await asyncio.gather(*tasks, return_exceptions=True)
             await world.hub.close()
             await world.store.close()
 
@@ -126,6 +126,13 @@ def create_app(settings: Settings, world: World) -> FastAPI:
     return app
 
 
-def _say_why(consumer: asyncio.Task[None]) -> None:
-    if not consumer.cancelled() and consumer.exception() is not None:
-        log.critical("The outbox is no longer followed.", exc_info=consumer.exception())
+def _run(work: Coroutine[Any, Any, None], otherwise: str) -> asyncio.Task[None]:
+    """Have *work* done until it is cancelled. Should it fail, the log says *otherwise*, and why."""
+
+    def say_why(task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            log.critical(otherwise, exc_info=task.exception())
+
+    task = asyncio.create_task(work)
+    task.add_done_callback(say_why)
+    return task

@@ -138,7 +138,9 @@ class _ImpatientProtocol(H11Protocol):
         return self.conn.our_state is h11.DONE and self.conn.their_state is h11.SEND_BODY
 
     def _see_whose_turn_it_is(self) -> None:
-        if self.conn.their_state in (h11.IDLE, h11.SEND_BODY) or not self._is_read:
+        # What is about to close may still wait for the rest of its answer to be read.
+        is_theirs = self.conn.their_state in (h11.IDLE, h11.SEND_BODY)
+        if is_theirs or not self._is_read or self.transport.is_closing():
             self._places.wait(self)
         else:
             self._places.go_on(self)
@@ -167,8 +169,8 @@ def impatient(seconds: float, connections: int | None) -> type[asyncio.Protocol]
 
 
 def make_room(connections: int) -> int | None:
-    """Let this process have so many connections open, as far as the system allows. Answers how many it may have, None
-    for any number."""
+    """Let this process have so many connections open, as far as the system allows: at least a quarter of the files that
+    it may have open. Answers how many it may have, None for any number; logs it if they are fewer."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     others = _OTHER_FILES + _ON_THEIR_WAY
     wanted = connections + others
@@ -177,4 +179,9 @@ def make_room(connections: int) -> int | None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     if not connections:
         return None
-    return connections if soft == resource.RLIM_INFINITY else max(1, min(connections, soft - others))
+    if soft == resource.RLIM_INFINITY:
+        return connections
+    most = min(connections, max(soft - others, soft // 4))
+    if most < connections:
+        log.warning("Only %s connections are taken in, for the process may have %s files open.", most, soft)
+    return most

@@ -14,7 +14,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from ipaddress import IPv6Address, ip_address, ip_network
+from ipaddress import IPv6Address, ip_network
 from math import ceil
 
 from starlette.exceptions import HTTPException
@@ -24,7 +24,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from coterie.hubapi import HubError
 from coterie.service import problems
 from coterie.service.settings import Limits, Settings
-from coterie.service.sign_in import is_asked_elsewhere, token_of
+from coterie.service.sign_in import address_of, is_asked_elsewhere, token_of
 from coterie.service.tokens import SERVER, Tokens
 from coterie.wire.problems import ProblemCode
 
@@ -36,6 +36,8 @@ _REMEMBERED = 10_000
 _WAITING = 100
 #: How often is logged that the same caller asks too much (seconds).
 _TOLD_EVERY = 60.0
+#: So many times what others may ask is for servers, each of which asks about all who knock there, and for static files.
+_MANY_TIMES = 10
 #: The part of an IPv6 address that one customer's devices have in common (RFC 6177).
 _IPV6_PREFIX = 64
 
@@ -48,17 +50,20 @@ class _Bucket:
 
 
 class Rate:
-    """Token buckets: each caller may make *in_a_row* requests at once, and gets *per_second* of them back."""
+    """Token buckets: each caller may make *in_a_row* requests at once, and gets *per_second* of them back; where
+    either is 0 nobody is counted."""
 
     def __init__(self, per_second: float, in_a_row: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._per_second = per_second
-        self._in_a_row = max(float(in_a_row), 1.0)
+        self._in_a_row = float(in_a_row)
         self._clock = clock
         self._buckets: OrderedDict[str, _Bucket] = OrderedDict()
 
     def take(self, caller: str) -> float:
         """Count a request of *caller*'s. Answers 0, or, where that would be too many, for how long they should wait
         (seconds): then it does not count."""
+        if not (self._per_second and self._in_a_row):
+            return 0.0
         bucket = self._bucket(caller)
         if bucket.left >= 1:
             bucket.left -= 1
@@ -167,9 +172,8 @@ def _too_large(limits: Limits) -> HTTPException:
 class WithinLimits:
     """ASGI middleware that holds every request to the limits of *settings*.
 
-    Static files are cheap, the same for everybody and kept by browsers, and ``health/live`` asks nothing: neither is
-    counted. ``health/ready`` is counted by address and by itself, so that no flood of anything else makes the process
-    look unwell.
+    ``health/live`` asks nothing and is not counted. ``health/ready`` is counted by address and by itself, so that no
+    flood of anything else makes the process look unwell; and so are static files, which are cheap and kept by browsers.
     """
 
     def __init__(self, app: ASGIApp, settings: Settings, tokens: Tokens) -> None:
@@ -177,9 +181,10 @@ class WithinLimits:
         self._settings = settings
         self._limits = settings.limits
         self._tokens = tokens
-        self._callers, self._addresses = (
-            Rate(self._limits.requests_per_second, self._limits.requests_in_a_row) for _ in range(2)
-        )
+        per_second, in_a_row = self._limits.requests_per_second, self._limits.requests_in_a_row
+        self._callers, self._addresses = (Rate(per_second, in_a_row) for _ in range(2))
+        self._servers, self._static = (Rate(per_second * _MANY_TIMES, in_a_row * _MANY_TIMES) for _ in range(2))
+        self._asked_again: set[str] = set()
         self._turns = Turns(self._limits.requests_at_once)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -217,6 +222,8 @@ class WithinLimits:
                         await send(message)
 
                     await self._app(scope, body.read, send_in_time)
+            if caller is not None:
+                await self._ask_again(request)
         except TimeoutError:
             if has_begun or not patience.expired():
                 raise
@@ -232,9 +239,11 @@ class WithinLimits:
         """Who sends *request*, None where that is nobody the Hub knows; and for how long they should wait (seconds), 0
         where it is none too many."""
         path = request.url.path.removeprefix(self._settings.prefix)
-        if not self._limits.requests_per_second or path.startswith("static/") or path == "api/v1/health/live":
+        if not (self._limits.requests_per_second or self._limits.requests_at_once) or path == "api/v1/health/live":
             return None, 0.0
         address = f"address {_network(request)}"
+        if path.startswith("static/"):
+            return None, self._static.take(address)
         if path == "api/v1/health/ready":
             return None, self._addresses.take(f"health {address}")
         if "Authorization" not in request.headers and is_asked_elsewhere(request, self._settings):
@@ -256,17 +265,29 @@ class WithinLimits:
                 return None, 0.0
             self._addresses.give_back(address)
         # A server asks about whoever knocks there. Were it refused, all who are in there would be cut off by one who is
-        # not; it still has no more than its turns.
-        return caller, 0.0 if caller.startswith(SERVER) else self._callers.take(caller)
+        # not. But tokens like its own can be had from the Hub by whoever's home it is.
+        return caller, (self._servers if caller.startswith(SERVER) else self._callers).take(caller)
+
+    async def _ask_again(self, request: Request) -> None:
+        """Have the Hub asked about the token that *request* came with, if it was not for seconds: where the answer
+        depends on nobody, nothing else does, and whoever holds a token that was revoked would go on using up what its
+        owner may ask."""
+        token = token_of(request, self._settings)
+        if token is None or token in self._asked_again:
+            return
+        self._asked_again.add(token)
+        try:
+            await self._tokens.caller_behind(token)
+        except HubError:
+            pass  # then it counts as before
+        finally:
+            self._asked_again.remove(token)
 
 
 def _network(request: Request) -> str:
-    """The address that a request comes from, as the proxy in front names it where it is trusted; of IPv6 the network
-    that is one customer's."""
-    host = "" if request.client is None else request.client.host
-    try:
-        address = ip_address(host)
-    except ValueError:
+    """The address that a request comes from; of IPv6 the network that is one customer's."""
+    address = address_of(request)
+    if address is None:
         return "that is none"
     if isinstance(address, IPv6Address):
         return str(ip_network((int(address), _IPV6_PREFIX), strict=False))

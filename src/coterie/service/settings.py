@@ -16,10 +16,10 @@ class Limits:
     """How much one caller may ask of the service: a person, a server, or, where nobody is signed in, an address on the
     network. 0 is no limit, for each of them.
 
-    *requests_per_second* may go on for ever, *requests_in_a_row* at once after a rest, and *requests_at_once* are
-    worked on while the others of the same caller wait. A body has at most *body_bytes* and comes within *body_seconds*,
-    as headers do; an answer begins within *answer_seconds*. *connections* are open to the process at once,
-    whoever's, before those are closed that have waited longest for their clients.
+    *requests_per_second* may go on for ever, *requests_in_a_row* at once after a rest, ten times as many of a server's;
+    *requests_at_once* are worked on while the others of the same caller wait. A body has at most *body_bytes* and comes
+    within *body_seconds*, as headers do; an answer begins within *answer_seconds*. *connections* are open to the
+    process at once, whoever's, before those are closed that have waited longest for their clients.
     """
 
     requests_per_second: float = 50

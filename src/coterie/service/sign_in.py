@@ -19,7 +19,7 @@ import json
 import re
 import secrets
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Annotated
 from urllib.parse import urlencode
 
@@ -209,6 +209,17 @@ def token_of(request: Request, settings: Settings) -> str | None:
     return (_bearer(request) if is_call else None) or _kept_token(request, settings)
 
 
+def address_of(request: Request) -> IPv4Address | IPv6Address | None:
+    """The address that *request* came from: the one that the proxy in front names, where uvicorn trusts it. One of IPv4
+    is that also where it is written in IPv6 (RFC 4291, section 2.5.5.2). None where what is named there is no address.
+    """
+    try:
+        address = ip_address("" if request.client is None else request.client.host)
+    except ValueError:
+        return None
+    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
+
+
 async def _person(world: World, tokens: Tokens, token: str) -> Person | None:
     name = await tokens.person_behind(token)
     return None if name is None else await world.people.find(name)
@@ -250,13 +261,8 @@ async def _guard(request: Request, settings: Settings, token: str) -> None:
 
 
 def _address(request: Request) -> str | None:
-    """The address that the request came from: the one that the proxy in front names, where uvicorn trusts it. None
-    where what is named there is no address."""
-    try:
-        address = ip_address("" if request.client is None else request.client.host)
-    except ValueError:
-        return None
-    return str(address).partition("%")[0]  # the zone of an IPv6 address may be any text
+    address = address_of(request)
+    return None if address is None else str(address).partition("%")[0]  # the zone of an IPv6 address may be any text
 
 
 def _bearer(request: Request) -> str | None:

@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Callable
 
-from coterie.hubapi import Hub, TokenOwner
+from coterie.hubapi import Hub, HubError, TokenOwner
 from coterie.wire.names import is_reserved
 
 _MAX_AGE = 5.0
@@ -79,10 +79,14 @@ class Tokens:
 
     async def end(self, token: str) -> None:
         """Have *token* speak for nobody here from now on, whatever the Hub says. That lasts as long as this process, or
-        until it has met thousands of others: the Hub is expected to end it meanwhile. Raises HubError."""
+        until it has met thousands of others: the Hub is expected to end it meanwhile."""
+        try:
+            may_be_known = await self.is_known(token)
+        except HubError:
+            may_be_known = True
         # What is made up needs no end, and would have others forgotten.
-        if await self.is_known(token):
-            self._owners[_key(token)] = math.inf, None
+        if may_be_known:
+            self._keep(_key(token), math.inf, None)
 
     async def _owner(self, token: str) -> TokenOwner | None:
         key = _key(token)
@@ -93,13 +97,16 @@ class Tokens:
         owner = await self._hub.token_owner(token)
         if self._owners.get(key, (asked_at, None))[0] == math.inf:
             return None  # ended while the Hub was asked
+        self._keep(key, asked_at, owner)
+        return owner
+
+    def _keep(self, key: bytes, asked_at: float, owner: TokenOwner | None) -> None:
         if len(self._owners) >= _PRUNE_AT:
             # Whoever makes up tokens must not have those forgotten that are good.
             self._owners = {each: kept for each, kept in self._owners.items() if kept[1] or kept[0] == math.inf}
         if len(self._owners) >= _PRUNE_AT:
             self._owners.clear()
         self._owners[key] = asked_at, owner
-        return owner
 
 
 def _key(token: str) -> bytes:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from coterie.actions.explain import explain_access
-from coterie.service.api.documented import PERSON, WORKSPACE, refusals
+from coterie.service.api.documented import WORKSPACE, refusals
 from coterie.service.dependencies import InWorld
 from coterie.service.sign_in import Caller
 from coterie.wire.bodies import Access
 
-router = APIRouter(tags=["access"], responses=refusals(*PERSON, *WORKSPACE))
+router = APIRouter(tags=["access"], responses=refusals(*WORKSPACE))
 
 
 @router.get("/workspaces/{workspace}/access/{user}")

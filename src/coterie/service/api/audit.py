@@ -49,7 +49,7 @@ Filtered = Annotated[Filters, Depends(filters_of)]
 @router.get(
     "/workspaces/{workspace}/audit",
     response_model=Page[AuditRecord],
-    responses=_LINES_TOO | refusals(*PERSON, *WORKSPACE),
+    responses=_LINES_TOO | refusals(*WORKSPACE),
 )
 async def read_workspace_audit(
     request: Request,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from fastapi import APIRouter
 
 from coterie.actions.copy import copy_workspace
-from coterie.service.api.documented import CHANGE, PERSON, WORKSPACE, refusals
+from coterie.service.api.documented import CHANGE_IN_WORKSPACE, refusals
 from coterie.service.dependencies import InWorld
 from coterie.service.sign_in import ActingCaller
 from coterie.wire.bodies import WorkspaceDetail
 from coterie.wire.copying import CopyOrder
 
-router = APIRouter(tags=["workspaces"], responses=refusals(*PERSON, *CHANGE, *WORKSPACE))
+router = APIRouter(tags=["workspaces"], responses=refusals(*CHANGE_IN_WORKSPACE))
 
 
 @router.post("/workspaces/{workspace}/copy", status_code=201)

@@ -18,19 +18,22 @@ LIMITS: Final = (
     ProblemCode.TOO_MANY_REQUESTS,
     ProblemCode.ANSWER_TOO_SLOW,
 )
-#: Of every call that people make.
+#: Of every call that people make: one that only looks may come from a page of another origin, too.
 PERSON: Final = (
     *LIMITS,
     ProblemCode.SIGN_IN_NEEDED,
     ProblemCode.NOT_A_PERSON,
+    ProblemCode.FORGED_REQUEST,
     ProblemCode.INVALID_INPUT,
     ProblemCode.HUB_UNAVAILABLE,
     ProblemCode.STORE_UNAVAILABLE,
 )
-#: Of every call of theirs that changes something, besides.
-CHANGE: Final = (ProblemCode.FORGED_REQUEST, ProblemCode.CONFLICT)
-#: Of every call about one workspace or home, besides.
-WORKSPACE: Final = (ProblemCode.WORKSPACE_NOT_FOUND, ProblemCode.ROLE_TOO_WEAK, ProblemCode.NOT_FOUND)
+#: Of every call of theirs that changes something.
+CHANGE: Final = (*PERSON, ProblemCode.CONFLICT)
+#: Of every call of theirs about one workspace or home.
+WORKSPACE: Final = (*PERSON, ProblemCode.WORKSPACE_NOT_FOUND, ProblemCode.ROLE_TOO_WEAK, ProblemCode.NOT_FOUND)
+#: Of every call of theirs that changes something in one.
+CHANGE_IN_WORKSPACE: Final = (*WORKSPACE, ProblemCode.CONFLICT)
 #: Of every call that a server makes about itself.
 SERVER: Final = (
     *LIMITS,

@@ -9,15 +9,15 @@ from fastapi import APIRouter, Header, Query, Response
 from coterie.actions.errors import Refused
 from coterie.actions.seen import Seen
 from coterie.actions.share import list_grants, remove_grants, set_grant
-from coterie.service.api.documented import CHANGE, PERSON, WORKSPACE, refusals
+from coterie.service.api.documented import CHANGE_IN_WORKSPACE, WORKSPACE, refusals
 from coterie.service.dependencies import InWorld
 from coterie.service.sign_in import ActingCaller, Caller
 from coterie.wire.bodies import Grant, GrantChange, KindWord, Page, Remaining
 from coterie.wire.problems import ProblemCode
 
-router = APIRouter(tags=["grants"], prefix="/workspaces/{workspace}/grants", responses=refusals(*PERSON, *WORKSPACE))
+router = APIRouter(tags=["grants"], prefix="/workspaces/{workspace}/grants", responses=refusals(*WORKSPACE))
 
-_CHANGE = (*PERSON, *WORKSPACE, *CHANGE, ProblemCode.CREATOR_IS_FIXED)
+_CHANGE = (*CHANGE_IN_WORKSPACE, ProblemCode.CREATOR_IS_FIXED)
 
 Limit = Annotated[int, Query(ge=1, le=500, description="At most so many items.")]
 Text = Annotated[str, Query(max_length=255, description="A part of the name.")]

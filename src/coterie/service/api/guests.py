@@ -10,18 +10,16 @@ from coterie.actions.errors import Refused
 from coterie.actions.guests import lift_blocks, list_blocked, list_guests, remove_all_guests, remove_guest
 from coterie.actions.hub_shares import admit, list_hub_shares, remove_hub_share
 from coterie.policy import Role, usual_role
-from coterie.service.api.documented import CHANGE, PERSON, WORKSPACE, refusals
+from coterie.service.api.documented import CHANGE_IN_WORKSPACE, WORKSPACE, refusals
 from coterie.service.dependencies import InWorld
 from coterie.service.sign_in import ActingCaller, Caller
 from coterie.wire.bodies import Page, Remaining
 from coterie.wire.invitations import Admission, Blocked, Guest, HubShare
 from coterie.wire.problems import ProblemCode
 
-router = APIRouter(prefix="/workspaces/{workspace}", responses=refusals(*PERSON, *WORKSPACE))
+router = APIRouter(prefix="/workspaces/{workspace}", responses=refusals(*WORKSPACE))
 guests = APIRouter(tags=["guests"], prefix="/guests")
 hub_shares = APIRouter(tags=["hub shares"], prefix="/hub-shares")
-
-_CHANGE = refusals(*PERSON, *WORKSPACE, *CHANGE)
 
 Limit = Annotated[int, Query(ge=1, le=500, description="At most so many items.")]
 Block = Annotated[bool, Query(description="No invitation and no link lets them in again.")]
@@ -36,7 +34,7 @@ async def read_guests(
     return await list_guests(world, caller, workspace, after=cursor, limit=limit)
 
 
-@guests.delete("", status_code=204, responses=_CHANGE)
+@guests.delete("", status_code=204, responses=refusals(*CHANGE_IN_WORKSPACE))
 async def revoke_all(world: InWorld, caller: ActingCaller, workspace: str) -> Response:
     """Take back what invitations gave, from everybody at once (Co-owner and up; of a home its owner). Links that still
     work can be used again."""
@@ -50,7 +48,7 @@ async def read_blocks(world: InWorld, caller: Caller, workspace: str) -> Page[Bl
     return await list_blocked(world, caller, workspace)
 
 
-@guests.delete("/blocks", status_code=204, responses=_CHANGE)
+@guests.delete("/blocks", status_code=204, responses=refusals(*CHANGE_IN_WORKSPACE))
 async def lift_all_blocks(world: InWorld, caller: ActingCaller, workspace: str, block: bool | None = None) -> Response:
     """Lift all blocks (Co-owner and up; of a home its owner). It gives nobody access. With `block` somebody means a
     guest called `blocks`, and is refused."""
@@ -60,14 +58,14 @@ async def lift_all_blocks(world: InWorld, caller: ActingCaller, workspace: str, 
     return Response(status_code=204)
 
 
-@guests.delete("/blocks/{user:path}", status_code=204, responses=_CHANGE)
+@guests.delete("/blocks/{user:path}", status_code=204, responses=refusals(*CHANGE_IN_WORKSPACE))
 async def lift_block(world: InWorld, caller: ActingCaller, workspace: str, user: str) -> Response:
     """Lift the block of one user (Co-owner and up; of a home its owner)."""
     await lift_blocks(world, caller, workspace, user)
     return Response(status_code=204)
 
 
-@guests.delete("/{user:path}", responses=_CHANGE)
+@guests.delete("/{user:path}", responses=refusals(*CHANGE_IN_WORKSPACE))
 async def revoke_one(
     world: InWorld, caller: ActingCaller, workspace: str, user: str, block: Block = False
 ) -> Remaining:
@@ -87,9 +85,7 @@ async def read_hub_shares(world: InWorld, caller: Caller, workspace: str) -> Pag
     "/user/{name:path}",
     status_code=204,
     responses=refusals(
-        *PERSON,
-        *WORKSPACE,
-        *CHANGE,
+        *CHANGE_IN_WORKSPACE,
         ProblemCode.ROLE_NOT_GRANTABLE,
         ProblemCode.SERVER_NOT_RUNNING,
         ProblemCode.INVITATION_BLOCKED,
@@ -104,7 +100,7 @@ async def admit_user(
     return Response(status_code=204)
 
 
-@hub_shares.delete("/{kind}/{name:path}", status_code=204, responses=_CHANGE)
+@hub_shares.delete("/{kind}/{name:path}", status_code=204, responses=refusals(*CHANGE_IN_WORKSPACE))
 async def remove_share(
     world: InWorld, caller: ActingCaller, workspace: str, kind: Literal["user", "group"], name: str
 ) -> Response:

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Response
 
 from coterie.actions.accept import accept_invitation, preview_invitation
 from coterie.actions.invite import list_invitations, make_invitation, revoke_invitations
-from coterie.service.api.documented import CHANGE, PERSON, WORKSPACE, refusals
+from coterie.service.api.documented import CHANGE, CHANGE_IN_WORKSPACE, WORKSPACE, refusals
 from coterie.service.dependencies import InWorld
 from coterie.service.sign_in import ActingCaller, Caller
 from coterie.wire.bodies import Page
@@ -15,10 +15,7 @@ from coterie.wire.problems import ProblemCode
 
 router = APIRouter(tags=["invitations"])
 
-_LOOK = (*PERSON, *WORKSPACE)
-_CHANGE = (*_LOOK, *CHANGE)
 _ACCEPT = (
-    *PERSON,
     *CHANGE,
     ProblemCode.INVITATION_UNKNOWN,
     ProblemCode.INVITATION_REVOKED,
@@ -36,7 +33,7 @@ _ACCEPT = (
     "/workspaces/{workspace}/invitations",
     status_code=201,
     responses=refusals(
-        *_CHANGE,
+        *CHANGE_IN_WORKSPACE,
         ProblemCode.ROLE_NOT_GRANTABLE,
         ProblemCode.SERVER_NOT_RUNNING,
         ProblemCode.TOO_MANY_INVITATIONS,
@@ -50,20 +47,22 @@ async def add_invitation(
     return await make_invitation(world, caller, workspace, new if new is not None else NewInvitation())
 
 
-@router.get("/workspaces/{workspace}/invitations", responses=refusals(*_LOOK))
+@router.get("/workspaces/{workspace}/invitations", responses=refusals(*WORKSPACE))
 async def read_invitations(world: InWorld, caller: Caller, workspace: str) -> Page[Invitation]:
     """The invitations that are neither revoked nor run out, the oldest first (Co-owner and up; of a home its owner)."""
     return await list_invitations(world, caller, workspace)
 
 
-@router.delete("/workspaces/{workspace}/invitations", status_code=204, responses=refusals(*_CHANGE))
+@router.delete("/workspaces/{workspace}/invitations", status_code=204, responses=refusals(*CHANGE_IN_WORKSPACE))
 async def revoke_all(world: InWorld, caller: ActingCaller, workspace: str) -> Response:
     """Have no link work any more (Co-owner and up; of a home its owner). Who accepted one stays."""
     await revoke_invitations(world, caller, workspace)
     return Response(status_code=204)
 
 
-@router.delete("/workspaces/{workspace}/invitations/{invitation}", status_code=204, responses=refusals(*_CHANGE))
+@router.delete(
+    "/workspaces/{workspace}/invitations/{invitation}", status_code=204, responses=refusals(*CHANGE_IN_WORKSPACE)
+)
 async def revoke_one(world: InWorld, caller: ActingCaller, workspace: str, invitation: str) -> Response:
     """Have one link work no longer (Co-owner and up; of a home its owner). Who accepted it stays."""
     await revoke_invitations(world, caller, workspace, invitation)

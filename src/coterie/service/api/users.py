@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from coterie.actions.anonymise import anonymise, plan_anonymisation
-from coterie.service.api.documented import CHANGE, PERSON, refusals
+from coterie.service.api.documented import CHANGE, refusals
 from coterie.service.dependencies import InWorld
 from coterie.service.sign_in import ActingCaller
 from coterie.wire.anonymising import Anonymisation
@@ -21,7 +21,7 @@ Earlier = Annotated[bool, Query(description="Whoever had this name before its pr
 
 @router.post(
     "/users/{name:path}/anonymise",
-    responses=refusals(*PERSON, *CHANGE, ProblemCode.ADMINISTRATORS_ONLY, ProblemCode.ONESELF, ProblemCode.NOT_FOUND),
+    responses=refusals(*CHANGE, ProblemCode.ADMINISTRATORS_ONLY, ProblemCode.ONESELF, ProblemCode.NOT_FOUND),
 )
 async def anonymise_user(
     world: InWorld, caller: ActingCaller, name: str, preview: Preview = False, earlier: Earlier = False

@@ -13,7 +13,7 @@ from coterie.actions.create import create_workspace
 from coterie.actions.listing import get_workspace, list_workspaces
 from coterie.actions.open import follow_progress, open_workspace
 from coterie.actions.stop import stop_workspace
-from coterie.service.api.documented import CHANGE, PERSON, WORKSPACE, refusals
+from coterie.service.api.documented import CHANGE, CHANGE_IN_WORKSPACE, PERSON, WORKSPACE, refusals
 from coterie.service.dependencies import InWorld
 from coterie.service.sign_in import ActingCaller, Caller
 from coterie.wire.bodies import (
@@ -31,8 +31,6 @@ from coterie.wire.problems import ProblemCode
 
 router = APIRouter(tags=["workspaces"], responses=refusals(*PERSON))
 
-_LOOK = (*PERSON, *WORKSPACE)
-_CHANGE = (*_LOOK, *CHANGE)
 _STEPS: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/event-stream": {}}, "description": "One `Progress` object per event."}
 }
@@ -55,19 +53,19 @@ async def read_workspaces(
     return await list_workspaces(world, caller, q=q, section=section, after=cursor, limit=limit)
 
 
-@router.post("/workspaces", status_code=201, responses=refusals(*PERSON, *CHANGE))
+@router.post("/workspaces", status_code=201, responses=refusals(*CHANGE))
 async def add_workspace(world: InWorld, caller: ActingCaller, new: NewWorkspace) -> WorkspaceDetail:
     """Create a workspace; you are its Creator."""
     return await create_workspace(world, caller, new.name)
 
 
-@router.get("/workspaces/{workspace}", responses=refusals(*_LOOK))
+@router.get("/workspaces/{workspace}", responses=refusals(*WORKSPACE))
 async def read_workspace(world: InWorld, caller: Caller, workspace: str) -> WorkspaceDetail:
     """One workspace with your role and the reasons for it."""
     return await get_workspace(world, caller, workspace)
 
 
-@router.patch("/workspaces/{workspace}", responses=refusals(*_CHANGE, ProblemCode.ADMINISTRATORS_ONLY))
+@router.patch("/workspaces/{workspace}", responses=refusals(*CHANGE_IN_WORKSPACE, ProblemCode.ADMINISTRATORS_ONLY))
 async def patch_workspace(
     world: InWorld, caller: ActingCaller, workspace: str, change: WorkspaceChange
 ) -> WorkspaceDetail:
@@ -76,34 +74,36 @@ async def patch_workspace(
     return await change_workspace(world, caller, workspace, change)
 
 
-@router.delete("/workspaces/{workspace}", status_code=204, responses=refusals(*_CHANGE))
+@router.delete("/workspaces/{workspace}", status_code=204, responses=refusals(*CHANGE_IN_WORKSPACE))
 async def remove_workspace(world: InWorld, caller: ActingCaller, workspace: str) -> Response:
     """Stop the server and remove the workspace (Co-owner and up)."""
     await delete_workspace(world, caller, workspace)
     return Response(status_code=204)
 
 
-@router.put("/workspaces/{workspace}/favourite", status_code=204, responses=refusals(*_CHANGE))
+@router.put("/workspaces/{workspace}/favourite", status_code=204, responses=refusals(*CHANGE_IN_WORKSPACE))
 async def mark_favourite(world: InWorld, caller: Caller, workspace: str) -> Response:
     """Mark the workspace as a favourite of yours."""
     await set_favourite(world, caller, workspace, True)
     return Response(status_code=204)
 
 
-@router.delete("/workspaces/{workspace}/favourite", status_code=204, responses=refusals(*_CHANGE))
+@router.delete("/workspaces/{workspace}/favourite", status_code=204, responses=refusals(*CHANGE_IN_WORKSPACE))
 async def unmark_favourite(world: InWorld, caller: Caller, workspace: str) -> Response:
     """Take your mark off."""
     await set_favourite(world, caller, workspace, False)
     return Response(status_code=204)
 
 
-@router.post("/workspaces/{workspace}/open", responses=refusals(*_CHANGE, ProblemCode.SERVER_NOT_RUNNING))
+@router.post("/workspaces/{workspace}/open", responses=refusals(*CHANGE_IN_WORKSPACE, ProblemCode.SERVER_NOT_RUNNING))
 async def open_(world: InWorld, caller: ActingCaller, workspace: str) -> Opened:
     """Make sure that the server runs and that you can get in. Follow `progress_url` until it is ready."""
     return await open_workspace(world, caller, workspace)
 
 
-@router.post("/workspaces/{workspace}/stop", status_code=202, response_class=Response, responses=refusals(*_CHANGE))
+@router.post(
+    "/workspaces/{workspace}/stop", status_code=202, response_class=Response, responses=refusals(*CHANGE_IN_WORKSPACE)
+)
 async def stop(world: InWorld, caller: ActingCaller, workspace: str) -> Response:
     """Stop the server (Editor and up; of a home its owner alone)."""
     await stop_workspace(world, caller, workspace)
@@ -113,7 +113,7 @@ async def stop(world: InWorld, caller: ActingCaller, workspace: str) -> Response
 @router.get(
     "/workspaces/{workspace}/progress",
     response_class=StreamingResponse,
-    responses=_STEPS | refusals(*_LOOK, ProblemCode.TOO_MANY_STREAMS),
+    responses=_STEPS | refusals(*WORKSPACE, ProblemCode.TOO_MANY_STREAMS),
 )
 async def progress(world: InWorld, caller: Caller, workspace: str) -> StreamingResponse:
     """How the start goes, as server-sent events; the last one is `ready` with the address, or `failed`."""
