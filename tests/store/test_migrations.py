@@ -22,6 +22,11 @@ from coterie.store.tables import metadata
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
+@pytest.fixture
+def url(new_url: str) -> str:
+    return new_url
+
+
 async def test_the_migrations_and_the_tables_agree(store: Store, url: str) -> None:
     def differences(connection: Connection) -> list[object]:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
