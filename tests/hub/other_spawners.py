@@ -19,6 +19,19 @@ NEIGHBOUR = "ws-abcdefgh234567ac"
 TOKEN = "the-server's-own-token"
 
 
+class Elsewhere(Spawner):
+    """The least of a spawner whose servers run on other machines."""
+
+    async def start(self) -> None:
+        raise NotImplementedError
+
+    async def stop(self, now: bool = False) -> None:
+        raise NotImplementedError
+
+    async def poll(self) -> int | None:
+        raise NotImplementedError
+
+
 def configured(spawner: type[Spawner], section: str, settings: dict[str, Any]) -> Config:
     """What jupyterhub_config.py says with *settings* for *spawner*."""
     c = Config()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jupyterhub.app import JupyterHub
 from jupyterhub.auth import DummyAuthenticator, PAMAuthenticator
 from jupyterhub.spawner import SimpleLocalProcessSpawner
 from traitlets.config import Config
@@ -15,6 +16,7 @@ from coterie.hub.reserved import ReservedNames
 from coterie.hub.scopes import SERVICE_SCOPES
 from coterie.hub.spawner import InCoterie, WorkspaceSpawner
 from coterie.wire.names import is_reserved
+from hub.other_spawners import Elsewhere
 
 STATE = Path("/srv/coterie")
 
@@ -192,7 +194,7 @@ def test_all_runs_on_this_machine_unless_a_spawner_is_named(c: Config) -> None:
 def test_a_spawner_of_the_operators_is_wrapped(c: Config, named: Any) -> None:
     c.JupyterHub.spawner_class = named
 
-    configure(c, state=STATE)
+    configure(c, state=STATE, sandbox=False)
 
     spawner = c.JupyterHub.spawner_class(config=c)
     assert isinstance(spawner, InCoterie)
@@ -213,6 +215,7 @@ def test_a_spawner_of_the_operators_is_wrapped(c: Config, named: Any) -> None:
         ("JupyterHub", "authenticator_class", "no.such.Authenticator", "cannot be imported"),
         ("JupyterHub", "authenticator_class", SimpleLocalProcessSpawner, "has to name a kind of Authenticator"),
         ("Spawner", "disable_user_config", False, "has to stay on"),
+        ("ConfinedSpawner", "disable_user_config", False, "has to stay on"),
     ],
 )
 def test_settings_that_exclude_coterie_are_refused_with_a_sentence(
@@ -252,16 +255,63 @@ def test_they_run_unconfined_where_that_is_said(c: Config, monkeypatch: pytest.M
     assert c.WorkspaceSpawner.sandbox is False
 
 
-def test_a_setting_alone_does_not_say_it(c: Config) -> None:
-    c.WorkspaceSpawner.sandbox = False
+class OfOurSite(WorkspaceSpawner):
+    """An operator's own kind, with a section of its own."""
+
+
+@pytest.mark.parametrize("section", ["OfOurSite", "WorkspaceSpawner", "InCoterie", "ConfinedSpawner", "Spawner"])
+def test_a_setting_alone_does_not_say_it(c: Config, section: str) -> None:
+    c.JupyterHub.spawner_class = OfOurSite
+    c[section].sandbox = False
 
     with pytest.raises(ValueError, match=r"say configure\(c, sandbox=False\)"):
         configure(c, state=STATE)
 
 
-def test_other_spawners_are_not_asked_for_a_sandbox(c: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_neither_does_the_command_line(c: Config, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub = JupyterHub()
+    hub.parse_command_line(["--ConfinedSpawner.sandbox=False"])
+    monkeypatch.setattr(JupyterHub, "_instance", hub)
+
+    with pytest.raises(ValueError, match=r"say configure\(c, sandbox=False\)"):
+        configure(c, state=STATE)
+
+
+def test_what_is_said_holds_for_a_kind_with_a_section_of_its_own(c: Config) -> None:
+    c.JupyterHub.spawner_class = OfOurSite
+    c.OfOurSite.sandbox = True
+
+    configure(c, state=STATE, sandbox=False)
+
+    assert OfOurSite(config=c).sandbox is False
+
+
+def test_the_folder_may_be_named_in_any_section(c: Config) -> None:
+    c.Spawner.folder = "/data/servers"
+
+    configure(c, state=STATE)
+
+    assert WorkspaceSpawner(config=c).folder == "/data/servers"
+
+
+@pytest.mark.parametrize("shown", ["data", "./data", "/dev/null", "/proc", "/dev/../proc/self", "/srv/../dev"])
+def test_what_servers_cannot_be_given_to_read_is_refused(c: Config, shown: str) -> None:
+    c.ConfinedSpawner.readable = ["/srv/datasets", shown]
+
+    with pytest.raises(ValueError, match="servers cannot be given to read"):
+        configure(c, state=STATE)
+
+
+def test_a_spawner_that_confines_nothing_on_this_machine_is_refused(c: Config) -> None:
+    c.JupyterHub.spawner_class = "simple"
+
+    with pytest.raises(ValueError, match=r"runs all servers on this machine without a sandbox.*sandbox=False"):
+        configure(c, state=STATE)
+
+
+def test_spawners_for_elsewhere_are_not_asked_for_a_sandbox(c: Config, monkeypatch: pytest.MonkeyPatch) -> None:
     _cannot_be_confined(monkeypatch)
-    c.JupyterHub.spawner_class = SimpleLocalProcessSpawner
+    c.JupyterHub.spawner_class = Elsewhere
 
     configure(c, state=STATE)
 

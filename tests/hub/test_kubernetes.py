@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from coterie.hub import kubernetes_settings
+from coterie.hub.any_spawner import CannotStart
 from coterie.hub.environment import Place
 from coterie.hub.kubernetes import SERVER_LABELS, network_policy
-from coterie.hub.spawner import CannotStart
 from coterie.server.place import Place as ServersPlace
 from hub.other_spawners import ACCOUNT, NEIGHBOUR, TOKEN, configured, spawner_of
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from coterie.hub.open_folders import opened
 from coterie.hub.packages import Deployment, lay_environment
 
 
@@ -41,10 +42,15 @@ def _install(environment: Path, wheels: Path, *packages: str) -> None:
     _run(environment, "-m", "pip", "install", "-q", "--no-index", "--find-links", str(wheels), *packages)
 
 
+def _lay(environment: Path, deployment: Deployment) -> None:
+    with opened(str(environment.parent)) as within:
+        lay_environment(environment.name, within, deployment)
+
+
 @pytest.fixture
 def environment(tmp_path: Path) -> Path:
     folder = tmp_path / "environment"
-    lay_environment(folder, Deployment.running())
+    _lay(folder, Deployment.running())
     return folder
 
 
@@ -87,7 +93,7 @@ def test_packages_survive_the_next_start(environment: Path, wheels: Path) -> Non
     _wheel(wheels, "dinghy", "1.0")
     _install(environment, wheels, "dinghy")
 
-    lay_environment(environment, Deployment.running())
+    _lay(environment, Deployment.running())
 
     assert _run(environment, "-c", "import dinghy; print(dinghy.version)") == "1.0"
 
@@ -95,10 +101,10 @@ def test_packages_survive_the_next_start(environment: Path, wheels: Path) -> Non
 def test_an_environment_is_repaired_when_python_has_moved(environment: Path, wheels: Path, tmp_path: Path) -> None:
     _wheel(wheels, "dinghy", "1.0")
     _install(environment, wheels, "dinghy")
-    lay_environment(environment, replace(Deployment.running(), python=tmp_path / "gone" / "python3"))
+    _lay(environment, replace(Deployment.running(), python=tmp_path / "gone" / "python3"))
     assert not (environment / "bin" / "python").exists()
 
-    lay_environment(environment, Deployment.running())
+    _lay(environment, Deployment.running())
 
     assert _run(environment, "-c", "import dinghy, ipykernel; print(dinghy.version)") == "1.0"
 
@@ -110,7 +116,7 @@ def test_the_environment_may_move_with_its_home(environment: Path, wheels: Path,
     moved.parent.mkdir()
     environment.rename(moved)
 
-    lay_environment(moved, Deployment.running())
+    _lay(moved, Deployment.running())
 
     assert _run(moved, "-c", "import dinghy; print(dinghy.version)") == "1.0"
 
@@ -139,7 +145,7 @@ def test_links_that_an_editor_leaves_are_replaced_and_never_written_through(envi
     (environment / "bin").rmdir()
     (environment / "bin").symlink_to(outside)
 
-    lay_environment(environment, Deployment.running())
+    _lay(environment, Deployment.running())
 
     assert precious.read_text() == "mine"
     assert [file.name for file in outside.iterdir()] == ["precious"]

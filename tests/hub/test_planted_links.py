@@ -18,10 +18,11 @@ from typing import Any
 
 import pytest
 
-from coterie.hub.confined import PLAIN_UIDS
 from coterie.hub.copied_folders import copy_folders
 from coterie.hub.folders import Folders
+from coterie.hub.open_folders import opened
 from coterie.hub.packages import Deployment, lay_environment
+from coterie.hub.plain_users import PLAIN_UIDS
 
 USER = PLAIN_UIDS[0] if os.geteuid() == 0 else None
 NEIGHBOUR = PLAIN_UIDS[1] if os.geteuid() == 0 else None
@@ -226,8 +227,8 @@ def test_a_thread_that_swaps_folders_all_the_time_changes_nothing_outside(machin
     thread.start()
     timer.start()
     while not over.is_set():
-        with suppress(OSError):
-            lay_environment(machine.mine.environment, Deployment.running(), owner=USER)
+        with suppress(OSError), opened(str(machine.mine.home)) as home:
+            lay_environment("environment", home, Deployment.running(), owner=USER)
         if USER is not None:
             os.chown(machine.mine.home, 0, 0)  # so that all is given away again
             with suppress(Exception):

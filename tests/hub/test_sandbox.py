@@ -19,7 +19,8 @@ import pytest
 import coterie
 from coterie.cli.demo.processes import descendants
 from coterie.hub import sandbox as module
-from coterie.hub.confined import PLAIN_UIDS, free_user, owner_among, why_not_confined
+from coterie.hub.confined import why_not_confined
+from coterie.hub.plain_users import PLAIN_UIDS, free_user, owner_among
 from coterie.hub.processes import Process, line_of_eldest, started_at
 from coterie.hub.sandbox import (
     Descriptors,
@@ -31,6 +32,7 @@ from coterie.hub.sandbox import (
     sandbox_command,
     shows,
     why_no_sandbox,
+    why_not_shown,
 )
 
 USER = PLAIN_UIDS[0] if os.geteuid() == 0 else None
@@ -117,6 +119,28 @@ def test_of_a_checkout_only_the_package_and_the_python_are_shown() -> None:
     assert shows(package.parent, shown) is None
 
 
+def test_a_folder_that_all_could_read_is_found_behind_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state, link = tmp_path / "srv" / "coterie", tmp_path / "data"
+    state.mkdir(parents=True)
+    link.symlink_to(state.parent)
+
+    assert shows(state, [link]) == link
+    assert shows(state, [tmp_path / "srv" / ".." / "data"]) is not None
+    assert shows(link / "coterie", [state]) == state
+    assert f"lies in {link}, which" in str(why_not_confined([state], readable=[link]))
+    # As /etc/jupyter may be one.
+    monkeypatch.setattr(module, "SETTINGS", (str(link),))
+    assert shows(state, ()) == link
+
+
+def test_what_every_sandbox_has_of_its_own_is_not_shown(tmp_path: Path) -> None:
+    (tmp_path / "nothing").symlink_to("/dev/null")
+
+    assert why_not_shown(tmp_path) is None
+    for path in ("data", "/dev", "/dev/null", "/proc/1/environ", tmp_path / "nothing"):
+        assert why_not_shown(Path(path)) is not None
+
+
 def test_a_folder_that_all_could_read_is_found() -> None:
     assert shows(Path("/usr/local/state"), ()) == Path("/usr")
     assert shows(Path("/opt/python/state"), [Path("/opt/python")]) == Path("/opt/python")
@@ -163,6 +187,18 @@ def test_namespaces_that_cannot_be_made_are_said_in_a_sentence(
 
     assert told is not None
     assert told.startswith("bubblewrap is installed but cannot be used here (bwrap: No permissions")
+
+
+@pytest.mark.skipif(not shutil.which("bwrap"), reason="there is no bubblewrap")
+def test_one_that_never_ends_is_said_in_a_sentence(no_memory: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    can_end_namespaces()
+    monkeypatch.setattr(module, "_KEEPER", "exec sleep 600")
+    monkeypatch.setattr(module, "_TRIED_FOR", 0.2)
+
+    told = why_no_sandbox()
+
+    assert told is not None
+    assert told.startswith("bubblewrap is installed but cannot be used here (it did not end within 0.2 seconds).")
 
 
 @pytest.fixture
@@ -228,6 +264,31 @@ def test_inside_one_is_nobody_and_alone(home: Path) -> None:
     assert (facts["me"], facts["host"], facts["here"]) == ("jupyter", "ws-a", str(home))
     assert facts["processes"] < 8
     assert facts["caps"] == ("5" if USER is not None else facts["caps"])
+
+
+@needs_bubblewrap
+@pytest.mark.parametrize("kind", ["user", "pid", "ipc", "uts", "mnt", "cgroup"])
+def test_inside_is_a_namespace_of_its_own(home: Path, kind: str) -> None:
+    if kind == "user" and USER is not None and not module._makes_user_namespaces():
+        pytest.skip("root makes no user namespaces here")
+
+    printed = _inside(home, f"readlink /proc/self/ns/{kind}; cat /proc/self/uid_map")
+
+    own, *numbers = printed.split()
+    assert own.startswith(f"{kind}:")
+    assert own != str(Path(f"/proc/self/ns/{kind}").readlink())
+    if USER is not None and module._makes_user_namespaces():
+        assert numbers == ["0", "0", "1", str(USER), str(USER), "1"]
+
+
+@needs_bubblewrap
+@pytest.mark.skipif(USER is None, reason="without root it always has a user namespace")
+def test_where_root_makes_no_user_namespace_it_goes_on_without(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_makes_user_namespaces", lambda: False)
+
+    printed = _inside(home, "readlink /proc/self/ns/user; id -u")
+
+    assert printed.split() == [str(Path("/proc/self/ns/user").readlink()), str(USER)]
 
 
 @needs_bubblewrap

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from jupyterhub.app import JupyterHub
-from jupyterhub.spawner import SimpleLocalProcessSpawner
 from traitlets.config import Config
 
 from coterie.hub import configure
-from coterie.hub.confined import PLAIN_UIDS
+from coterie.hub.plain_users import PLAIN_UIDS
+from hub.other_spawners import Elsewhere
 
 STATE = Path("/srv/coterie")
 
@@ -107,6 +107,27 @@ def test_neither_in_what_the_operator_shows_them(c: Config, tmp_path: Path) -> N
     c.WorkspaceSpawner.readable = [str(tmp_path)]
 
     with pytest.raises(ValueError, match=r"lies in .*, which every server may read"):
+        configure(c, state=STATE)
+
+
+@pytest.mark.parametrize("section", ["ConfinedSpawner", "Spawner", "InCoterie"])
+def test_whichever_section_says_so(c: Config, tmp_path: Path, section: str) -> None:
+    tmp_path.chmod(0o755)
+    c[section].readable = [str(tmp_path)]
+
+    with pytest.raises(ValueError, match=r"lies in .*, which every server may read"):
+        configure(c, state=STATE)
+
+
+def test_neither_where_what_they_are_shown_is_a_link(c: Config, tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "data").symlink_to(tmp_path / "secrets")
+    c.JupyterHub.db_url = "postgresql://hub@db/jupyterhub"
+    c.JupyterHub.cookie_secret_file = str(tmp_path / "secrets" / "cookie_secret")
+    c.WorkspaceSpawner.readable = [str(tmp_path / "data")]
+
+    with pytest.raises(ValueError, match=r"cookie_secret_file is at .* lies in .*/data, which every server may read"):
         configure(c, state=STATE)
 
 
@@ -242,6 +263,6 @@ def test_without_the_sandbox_nothing_is_said(c: Config, deployment: Path) -> Non
 
 def test_of_other_spawners_nothing_is_said(c: Config, deployment: Path) -> None:
     c.JupyterHub.cookie_secret_file = str(deployment / "secret")
-    c.JupyterHub.spawner_class = SimpleLocalProcessSpawner
+    c.JupyterHub.spawner_class = Elsewhere
 
     configure(c, state=STATE)

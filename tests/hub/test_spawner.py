@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -15,10 +16,12 @@ import pytest
 from jupyterhub.objects import Hub
 from jupyterhub.spawner import SimpleLocalProcessSpawner
 
-from coterie.hub.confined import PLAIN_UIDS, why_not_confined
+from coterie.hub.any_spawner import CannotStart
+from coterie.hub.confined import why_not_confined
 from coterie.hub.folders import make_home
-from coterie.hub.processes import line_of_eldest
-from coterie.hub.spawner import CannotStart, WorkspaceSpawner, in_coterie
+from coterie.hub.plain_users import PLAIN_UIDS
+from coterie.hub.processes import Process, line_of_eldest, started_at
+from coterie.hub.spawner import WorkspaceSpawner, in_coterie
 from hub.service_of_ours import ServiceOfOurs
 from support.demo import until
 
@@ -222,8 +225,8 @@ async def test_each_account_has_a_user_number_of_its_own_and_keeps_it(start: Any
     later = WorkspaceSpawner(user=alice.user, hub=Hub(), folder=alice.folder)
 
     owners = [(tmp_path / name).stat().st_uid for name in ("alice", "bob")]
-    assert [alice.plain_user, bob.plain_user] == owners
-    assert later.plain_user == owners[0]
+    assert [alice.choose_owner(), bob.choose_owner()] == owners
+    assert later.choose_owner() == owners[0]
     assert len(set(owners)) == 2
     assert all(PLAIN_UIDS[0] <= owner <= PLAIN_UIDS[1] for owner in owners)
 
@@ -262,6 +265,27 @@ async def test_a_hub_that_starts_anew_takes_no_other_process_for_the_server(star
     assert await mistaken.poll() == 0
     await later.stop()
     assert await spawner.poll() is not None
+
+
+async def test_a_start_waits_for_what_is_left_of_the_last_run(start: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    spawner = await start("alice", sandbox=False)
+    await spawner.stop(now=True)
+    with subprocess.Popen(["sleep", "600"]) as left:  # noqa: ASYNC220  (it begins at once)
+        spawner.load_state({"inside": [left.pid, started_at(left.pid)]})
+        with monkeypatch.context() as unkillable:
+            unkillable.setattr(Process, "kill", lambda _process: None)
+            unkillable.setattr("coterie.hub.confined._ENDED_WITHIN", 0.05)
+            with pytest.raises(CannotStart, match="have not ended yet"):
+                await spawner.start()
+        spawner.clear_state()
+        assert spawner.get_state() == {"inside": [left.pid, started_at(left.pid)]}
+
+        async def is_over() -> bool:
+            return left.poll() is not None
+
+        await until(is_over)
+    await spawner.start()
+    assert spawner.pid
 
 
 async def test_a_workspaces_own_sample_is_brought_and_no_other(start: Any, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from attacks.own_token import first_inside, server_of
+from attacks.own_token import first_inside, pid_of_server
 from coterie.cli.demo.hub import why_unconfined
 from coterie.cli.demo.processes import descendants
 from coterie.hub.processes import started_at
@@ -80,7 +80,7 @@ async def test_a_hub_that_was_killed_finds_its_servers_again_and_can_stop_them(t
     try:
         demo = await its.as_demo()
         place = await furnished(demo, "alice", "Going on", {})
-        server, state = server_of(place.url), await _state_of(demo, place)
+        server, state = pid_of_server(place.url), await _state_of(demo, place)
         started = started_at(server)
         async with demo.socket("alice", shared_addresses(place)["kernel"], max_queue=None) as kernel:
             await run(kernel, "kept = 'kept'")
@@ -96,7 +96,7 @@ async def test_a_hub_that_was_killed_finds_its_servers_again_and_can_stop_them(t
             return False
 
         await until(is_there, within=30, every=0.2)
-        assert (server, started) == (server_of(place.url), started_at(server))
+        assert (server, started) == (pid_of_server(place.url), started_at(server))
         assert state == await _state_of(demo, place)
         async with demo.socket("alice", shared_addresses(place)["kernel"], max_queue=None) as kernel:
             assert "kept\n" == await run(kernel, "print(kept)")

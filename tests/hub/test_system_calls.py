@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from coterie.hub.confined import PLAIN_UIDS
+from coterie.hub.plain_users import PLAIN_UIDS
 from coterie.hub.sandbox import (
     Limits,
     Sandbox,

@@ -17,7 +17,7 @@ import pytest
 
 from coterie.hub import systemd as module
 from coterie.hub import systemd_settings
-from coterie.hub.spawner import CannotStart
+from coterie.hub.any_spawner import CannotStart
 from coterie.hub.systemd import USERNAME_PATTERN, with_own_folders
 from hub.other_spawners import ACCOUNT, TOKEN, configured, spawner_of
 

@@ -1,20 +1,26 @@
 """Control groups: limits that hold for everything a server starts together, where this machine lets the Hub set them.
 
 The Hub needs groups of its own to make others beside or below, which root usually has in the first version of control
-groups, and a service with ``Delegate=yes`` and ``DelegateSubgroup=`` has in the second. It never moves itself.
+groups, and a service with ``Delegate=`` and ``DelegateSubgroup=`` has in the second. It never moves itself.
 """
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 _MOUNTED = Path("/sys/fs/cgroup")
 _PERIOD = 100_000  # microseconds
 _UNITED = {"memory", "pids"}
+#: Not there where the kernel does not count what is swapped.
+_OF_SWAP = {"memory.swap.max", "memory.memsw.limit_in_bytes"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +56,10 @@ class ControlGroups:
 def make_groups(
     name: str, shares: Shares, *, mounted: Path = _MOUNTED, own: Path = Path("/proc/self/cgroup")
 ) -> ControlGroups:
-    """Groups called *name* with *shares*, as many of them as can be had."""
-    parents = _parents(mounted, own)
+    """Groups called *name* with *shares*, as many of them as can be had. Warns once of what no group keeps to."""
     folders = []
-    limits_memory = False
-    for controllers, parent in parents.items():
+    kinds: set[str] = set()
+    for controllers, parent in _parents(mounted, own).items():
         folder = parent / name
         try:
             folder.mkdir(exist_ok=True)
@@ -64,8 +69,17 @@ def make_groups(
                 folder.rmdir()
             continue
         folders.append(folder)
-        limits_memory |= "memory" in controllers and shares.memory is not None
-    return ControlGroups(tuple(folders), limits_memory)
+        kinds |= set(controllers.split(","))
+    if shares.memory is not None and "memory" not in kinds:
+        _warn_once("mem_limit", "each process of a server by itself")
+    if shares.cpus is not None and "cpu" not in kinds:
+        _warn_once("cpu_limit", "nothing")
+    return ControlGroups(tuple(folders), limits_memory=shares.memory is not None and "memory" in kinds)
+
+
+@cache
+def _warn_once(setting: str, what: str) -> None:
+    log.warning('No control group could be had: %s holds for %s. See "Limits" in Operate Coterie.', setting, what)
 
 
 def _parents(mounted: Path, own: Path) -> dict[str, Path]:
@@ -83,7 +97,7 @@ def _parents(mounted: Path, own: Path) -> dict[str, Path]:
             if controllers in ("memory", "pids", "cpu", "cpu,cpuacct", "cpuacct,cpu"):
                 found[controllers] = folder
                 break
-            if not controllers and _UNITED <= (given := _given_to_children(folder)):
+            if not controllers and _UNITED <= (given := _given_to_children(folder, mounted / path.lstrip("/"))):
                 found[",".join(sorted(given | {"united"}))] = folder
                 break
     return found
@@ -99,31 +113,50 @@ def _candidates(mounted: Path, controllers: str, path: str) -> Iterator[Path]:
         yield (mounted / path).parent
 
 
-def _given_to_children(folder: Path) -> set[str]:
+def _given_to_children(folder: Path, own: Path) -> set[str]:
+    """The controllers that the groups in *folder* have, after they were given all that the Hub needs.
+
+    Whoever delegates a group leaves that to whom it is given (cgroup v2, "Enabling and Disabling"). Where there are
+    others' groups beside *own*, the folder is not the Hub's.
+    """
+    control = folder / "cgroup.subtree_control"
     with suppress(OSError):
-        return set((folder / "cgroup.subtree_control").read_text().split())
+        if not _UNITED <= set(control.read_text().split()) and all(
+            inner == own for inner in folder.iterdir() if inner.is_dir()
+        ):
+            # Refused where processes run in *folder* itself, but only because memory is among them: with the others
+            # alone it would become the root of threads, in which no group can have processes.
+            for wanted in ("+memory +pids", "+cpu"):
+                control.write_text(wanted)
+    with suppress(OSError):
+        return set(control.read_text().split())
     return set()
 
 
 def _limit(folder: Path, controllers: str, shares: Shares) -> None:
     kinds = set(controllers.split(","))
-    for file, text in (_united_files(shares) if "united" in kinds else _separate_files(shares)).items():
-        if file.partition(".")[0] in kinds:
+    for file, text in _united_files(shares) if "united" in kinds else _separate_files(shares):
+        if file.partition(".")[0] in kinds and (file not in _OF_SWAP or (folder / file).exists()):
             (folder / file).write_text(text)
 
 
-def _united_files(shares: Shares) -> dict[str, str]:
+def _united_files(shares: Shares) -> list[tuple[str, str]]:
     cpus = "max" if shares.cpus is None else str(int(shares.cpus * _PERIOD))
-    return {
-        "memory.max": "max" if shares.memory is None else str(shares.memory),
-        "pids.max": "max" if shares.processes is None else str(shares.processes),
-        "cpu.max": f"{cpus} {_PERIOD}",
-    }
+    return [
+        ("memory.max", "max" if shares.memory is None else str(shares.memory)),
+        ("memory.swap.max", "max" if shares.memory is None else "0"),
+        ("pids.max", "max" if shares.processes is None else str(shares.processes)),
+        ("cpu.max", f"{cpus} {_PERIOD}"),
+    ]
 
 
-def _separate_files(shares: Shares) -> dict[str, str]:
-    return {
-        "memory.limit_in_bytes": "-1" if shares.memory is None else str(shares.memory),
-        "pids.max": "max" if shares.processes is None else str(shares.processes),
-        "cpu.cfs_quota_us": "-1" if shares.cpus is None else str(int(shares.cpus * _PERIOD)),
-    }
+def _separate_files(shares: Shares) -> list[tuple[str, str]]:
+    memory = "-1" if shares.memory is None else str(shares.memory)
+    return [
+        # Memory and swap together, so never less than memory alone, also in a group that was there with less.
+        ("memory.memsw.limit_in_bytes", "-1"),
+        ("memory.limit_in_bytes", memory),
+        ("memory.memsw.limit_in_bytes", memory),
+        ("pids.max", "max" if shares.processes is None else str(shares.processes)),
+        ("cpu.cfs_quota_us", "-1" if shares.cpus is None else str(int(shares.cpus * _PERIOD))),
+    ]

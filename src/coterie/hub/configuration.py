@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from copy import deepcopy
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -12,15 +13,16 @@ from urllib.parse import urlsplit
 
 from jupyterhub.app import JupyterHub
 from jupyterhub.auth import Authenticator
-from jupyterhub.spawner import Spawner
+from jupyterhub.spawner import LocalProcessSpawner, Spawner
 from jupyterhub.utils import subdomain_hook_idna, subdomain_hook_legacy
 from traitlets.config import Config
 from traitlets.utils.importstring import import_item
 
 from coterie.hub.addresses import Addresses, SubdomainHook, hub_public_url, service_public_url
-from coterie.hub.confined import PLAIN_UIDS, why_not_confined
+from coterie.hub.confined import why_not_confined
 from coterie.hub.confirm import NoConfirm
 from coterie.hub.reserved import refuse_reserved_names
+from coterie.hub.sandbox import why_not_shown
 from coterie.hub.scopes import CLIENT, PERSON_SCOPE, SERVICE, SERVICE_SCOPES
 from coterie.hub.secret_places import secret_places, why_shown
 from coterie.hub.spawner import WorkspaceSpawner, in_coterie
@@ -53,7 +55,8 @@ def configure(
     Hub group *site_administrators* are site administrators. *trusted_proxies* are the addresses or networks, with
     commas between them, of the proxies in front of the service: what they say of where a request comes from goes into
     the audit log. *sandbox* says whether ``WorkspaceSpawner`` confines each server, for which this machine needs
-    bubblewrap; other spawners have settings of their own. Returns where everything is.
+    bubblewrap; without it servers on this machine, by that spawner or a LocalProcessSpawner, run unconfined. Spawners
+    for elsewhere have settings of their own. Returns where everything is.
 
     What it adds to ``c``, and why; lists and dicts are extended, and what the operator set stays unless said here:
 
@@ -87,11 +90,19 @@ def configure(
     _add_roles(hub)
     hub.authenticator_class = refuse_reserved_names(_resolve(hub, "authenticator_class", Authenticator))
     spawner = _set_up_servers(c, addresses, state)
-    if not sandbox:
-        c.WorkspaceSpawner.sandbox = False
-    elif issubclass(spawner, WorkspaceSpawner):
-        _refuse_without_sandbox(c.WorkspaceSpawner, state)
-        _refuse_to_show_secrets(c, state, database_url)
+    if issubclass(spawner, WorkspaceSpawner):
+        if sandbox:
+            settings = _as_started(c, spawner)
+            _refuse_unreadable(settings.readable)
+            _refuse_without_sandbox(settings, state)
+            _refuse_to_show_secrets(c.JupyterHub, settings, state, database_url)
+        else:
+            c[spawner.__name__].sandbox = False
+    elif sandbox and issubclass(spawner, LocalProcessSpawner):
+        raise ValueError(
+            f"{spawner.__name__} runs all servers on this machine without a sandbox: leave c.JupyterHub.spawner_class "
+            "to Coterie, or say configure(c, sandbox=False)."
+        )
     _set_up_sign_in(hub, addresses)
     _set_up_pages(hub, addresses)
     return addresses
@@ -107,11 +118,6 @@ def _refuse_contradictions(c: Config) -> None:
         raise ValueError("Coterie has no named servers: leave c.JupyterHub.allow_named_servers off.")
     if value_of(hub, "redirect_to_server", False):
         raise ValueError("Coterie leads people to their workspaces: leave c.JupyterHub.redirect_to_server off.")
-    for section in ("Spawner", "InCoterie", "WorkspaceSpawner"):
-        if not value_of(c[section], "disable_user_config", True):
-            raise ValueError(
-                f"c.{section}.disable_user_config has to stay on: what an Editor writes must not configure the gate."
-            )
 
 
 def _listen_url(host: str, port: int) -> str:
@@ -203,20 +209,42 @@ def _set_up_servers(c: Config, addresses: Addresses, state: Path) -> type[Spawne
     spawner: type[Spawner] = WorkspaceSpawner
     if "spawner_class" in c.JupyterHub:
         spawner = in_coterie(_resolve(c.JupyterHub, "spawner_class", Spawner))
+    for section in spawner.section_names():
+        if section in c and not value_of(c[section], "disable_user_config", True):
+            raise ValueError(
+                f"c.{section}.disable_user_config has to stay on: what an Editor writes must not configure the gate."
+            )
     c.JupyterHub.spawner_class = spawner
     set_unless_set(c.InCoterie, "service_url", addresses.service_for_servers)
     set_unless_set(c.InCoterie, "service_public_url", addresses.service)
-    set_unless_set(c.WorkspaceSpawner, "folder", str(state / "servers"))
+    if issubclass(spawner, WorkspaceSpawner) and not _as_started(c, spawner).folder:
+        c.WorkspaceSpawner.folder = str(state / "servers")
     return spawner
 
 
-def _refuse_without_sandbox(settings: Config, state: Path) -> None:
-    if not value_of(settings, "sandbox", True):
+def _as_started(c: Config, spawner: type[WorkspaceSpawner]) -> WorkspaceSpawner:
+    """One with the settings that each server will have, wherever they are set: for *spawner* or a class that it is a
+    kind of, in the file or, before that, on the Hub's command line."""
+    config = deepcopy(c)
+    if JupyterHub.initialized():
+        config.merge(deepcopy(JupyterHub.instance().cli_config))
+    return spawner(config=config)
+
+
+def _refuse_unreadable(readable: Iterable[str]) -> None:
+    for path in readable:
+        why_not = why_not_shown(Path(path))
+        if why_not is not None:
+            raise ValueError(f"c.WorkspaceSpawner.readable has what servers cannot be given to read. {why_not}")
+
+
+def _refuse_without_sandbox(settings: WorkspaceSpawner, state: Path) -> None:
+    if not settings.sandbox:
         raise ValueError("c.WorkspaceSpawner.sandbox is off: where that is meant, say configure(c, sandbox=False).")
     why_not = why_not_confined(
-        [state, Path(value_of(settings, "folder", str(state)))],
-        readable=[Path(path) for path in value_of(settings, "readable", [])],
-        plain_uids=value_of(settings, "plain_uids", PLAIN_UIDS),
+        [state, Path(settings.folder)],
+        readable=[Path(path) for path in settings.readable],
+        plain_uids=settings.plain_uids,
     )
     if why_not is not None:
         raise ValueError(
@@ -225,12 +253,11 @@ def _refuse_without_sandbox(settings: Config, state: Path) -> None:
         )
 
 
-def _refuse_to_show_secrets(c: Config, state: Path, database_url: str | None) -> None:
-    settings = c.WorkspaceSpawner
+def _refuse_to_show_secrets(hub: Config, settings: WorkspaceSpawner, state: Path, database_url: str | None) -> None:
     why = why_shown(
-        secret_places(c.JupyterHub, state=state, database_url=database_url),
-        readable=[Path(path) for path in value_of(settings, "readable", [])],
-        plain_uids=value_of(settings, "plain_uids", PLAIN_UIDS) if os.geteuid() == 0 else None,
+        secret_places(hub, state=state, database_url=database_url),
+        readable=[Path(path) for path in settings.readable],
+        plain_uids=settings.plain_uids if os.geteuid() == 0 else None,
     )
     if why is not None:
         raise ValueError(f"Servers would see secrets of the Hub. {why}")

@@ -7,11 +7,10 @@ import hashlib
 import json
 import os
 import re
-import secrets
 import shutil
 import signal
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from resource import RLIM_INFINITY, RLIMIT_DATA, RLIMIT_FSIZE, RLIMIT_NOFILE, RLIMIT_NPROC, getrlimit
@@ -24,8 +23,11 @@ from jupyterhub.traitlets import ByteSpecification
 from jupyterhub.utils import random_port
 from traitlets import Bool, Int, List, Tuple, Unicode
 
+from coterie.hub.any_spawner import CannotStart
 from coterie.hub.cgroups import ControlGroups, Shares, make_groups
 from coterie.hub.environment import part_secrets
+from coterie.hub.open_folders import give, new_file, opened
+from coterie.hub.plain_users import PLAIN_UIDS, free_user, owner_among
 from coterie.hub.processes import Process, line_of_eldest, started_at
 from coterie.hub.sandbox import (
     Descriptors,
@@ -41,8 +43,6 @@ from coterie.hub.sandbox import (
 )
 from coterie.wire.names import SECRETS_DESCRIPTOR
 
-#: User numbers that belong to nobody on most machines: systemd gives them out for a while, to services of its own.
-PLAIN_UIDS = (61184, 65519)
 _LOG = "server.log"
 #: Kernels' sockets in the sandbox's own /tmp. Short, because a socket's path may have 107 bytes.
 _RUNTIME_INSIDE = "/tmp/jupyter"  # noqa: S108
@@ -85,25 +85,20 @@ class ConfinedSpawner(SimpleLocalProcessSpawner):
         self._is_confined = False
         #: The first process inside.
         self._inside: Process | None = None
-        self._chosen_user: int | None = None
         self._groups = ControlGroups()
 
-    @property
-    def plain_user(self) -> int | None:
-        """The user number that this account's server runs as in place of the Hub's, if that is root."""
-        if os.geteuid() != 0 or not self.sandbox:
-            return None
-        home = Path(self.home_dir)
-        owner = owner_among(self.plain_uids, home)
-        if owner is None:
-            # Until the folder is given to it.
-            self._chosen_user = owner = self._chosen_user or free_user(self.plain_uids, home.parent)
-        return owner
+    def choose_owner(self) -> int | None:
+        """Whom the account's files have to belong to; None where the Hub cannot give files away.
 
-    @property
-    def owner(self) -> int | None:
-        """Whom the account's files have to belong to; None where the Hub cannot give files away."""
-        return (self.plain_user or 0) if os.geteuid() == 0 else None
+        In a sandbox the server runs as the same: the number of the home folder's owner if it is among ``plain_uids``,
+        else one that is drawn and drawn anew at each call until the folder belongs to it. Without one it is root.
+        """
+        if os.geteuid() != 0:
+            return None
+        if not self.sandbox:
+            return 0
+        home = Path(self.home_dir)
+        return owner_among(self.plain_uids, home) or free_user(self.plain_uids, home.parent)
 
     def why_not(self) -> str | None:
         """Why this server cannot be confined, in a sentence; None where it can or need not be."""
@@ -115,26 +110,27 @@ class ConfinedSpawner(SimpleLocalProcessSpawner):
     def _readable(self) -> tuple[Path, ...]:
         return (*deployment_folders(), *(Path(path) for path in self.readable))
 
-    def make_runtime(self) -> None:
-        """Call before each start: a private folder for kernels' sockets, where the sandbox brings none."""
-        self._runtime = None if self.sandbox else Path(tempfile.mkdtemp(prefix="coterie-", dir="/tmp"))
-
     @property
     def runtime(self) -> str:
         """Where kernels' sockets are, as the server sees it."""
         return _RUNTIME_INSIDE if self._runtime is None else str(self._runtime)
 
     async def start(self) -> tuple[str, int]:
-        """Start the process; answers where the server will listen."""
-        await self._end_inside()
+        """Start the process; answers where the server will listen. Raises CannotStart while the last one's still run:
+        they write in the same folder."""
+        if not await self._end_inside():
+            raise CannotStart("Processes of the last run have not ended yet. Try again soon.")
+        # For kernels' sockets, where the sandbox brings no folder.
+        self._runtime = None if self.sandbox else Path(tempfile.mkdtemp(prefix="coterie-", dir="/tmp"))
+        owner = self.choose_owner()
         self.port: int = self.port or random_port()
         environment, parted = part_secrets(self.get_env())
         with ExitStack() as stack:
             reader = stack.enter_context(_pipe_with(json.dumps(parted).encode()))
             environment[SECRETS_DESCRIPTOR] = str(reader)
-            command, files = self._command(stack)
+            command, files = self._command(stack, owner)
             # What a server writes is its people's to write: it must not have the Hub's own log in its hands.
-            log = stack.enter_context(_fresh_log(Path(self.home_dir), self.owner))
+            log = stack.enter_context(_fresh_log(Path(self.home_dir), owner))
             self.log.info("Starting the server of %s, whose log is %s", self.user.name, Path(self.home_dir, _LOG))
             self.proc = Popen(  # noqa: ASYNC220  (as JupyterHub does, which keeps it and polls it)
                 command,
@@ -144,7 +140,7 @@ class ConfinedSpawner(SimpleLocalProcessSpawner):
                 stdout=log,
                 stderr=STDOUT,
                 start_new_session=True,
-                preexec_fn=self.make_preexec_fn(self.user.name),
+                preexec_fn=self._prepare_process,
             )
             self.pid = self.proc.pid
             self._started_at = started_at(self.pid)
@@ -153,7 +149,7 @@ class ConfinedSpawner(SimpleLocalProcessSpawner):
                 self._inside = await _first_process(files, self.proc)
         return str(self.ip or "127.0.0.1"), self.port
 
-    def _command(self, stack: ExitStack) -> tuple[list[str], Descriptors | None]:
+    def _command(self, stack: ExitStack, owner: int | None) -> tuple[list[str], Descriptors | None]:
         command = [*self.cmd, *self.get_args()]
         if not self.sandbox:
             return command, None
@@ -172,7 +168,7 @@ class ConfinedSpawner(SimpleLocalProcessSpawner):
                 data=None if self._groups.limits_memory else _allowed(RLIMIT_DATA, self.mem_limit or None),
                 scratch=self.scratch_limit or None,
             ),
-            user=self.plain_user,
+            user=owner,
             can_end_namespaces=can_end_namespaces(),
         )
         files = stack.enter_context(descriptors_for(sandbox))
@@ -182,18 +178,13 @@ class ConfinedSpawner(SimpleLocalProcessSpawner):
         arguments: list[str] = super().get_args()
         return [*arguments, "--allow-root"] if os.geteuid() == 0 and not self.sandbox else arguments
 
-    def make_preexec_fn(self, name: str) -> Callable[[], None]:  # noqa: ARG002 - JupyterHub passes it
-        home, groups = self.home_dir, self._groups
-
-        def prepare_process() -> None:
-            groups.join()
-            os.chdir(home)
-            with suppress(OSError):
-                Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO)
-            # A shell that starts the Hub in the background makes its children deaf to the signal that stops servers.
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
-
-        return prepare_process
+    def _prepare_process(self) -> None:
+        self._groups.join()
+        os.chdir(self.home_dir)
+        with suppress(OSError):
+            Path("/proc/self/oom_score_adj").write_text(_FIRST_TO_GO)
+        # A shell that starts the Hub in the background makes its children deaf to the signal that stops servers.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     async def poll(self) -> int | None:
         """None while the server runs, also one that an earlier process of the Hub started."""
@@ -206,19 +197,21 @@ class ConfinedSpawner(SimpleLocalProcessSpawner):
             await self._end_inside()
         return status
 
-    async def _end_inside(self) -> None:
+    async def _end_inside(self) -> bool:
+        """Ends what is left of the last run; answers whether nothing is."""
         # Bubblewrap tells its first process inside to end with it. Where that runs as the Hub's own user so does the
         # code inside, which can make it deaf to that, and would go on. Nothing makes it deaf to this.
         if self._inside is None:
-            return
+            return True
         self._inside.kill()
         until = monotonic() + _ENDED_WITHIN
         while self._inside.runs:
             if monotonic() > until:
                 self.log.error("Processes of the server of %s are still there: %s", self.user.name, self._inside)
-                return
+                return False
             await asyncio.sleep(_LOOK_AGAIN)
         self._inside = None
+        return True
 
     async def _signal(self, sig: int) -> bool:
         """Sends *sig* to the server itself: what stands between would end it at once. Answers whether it was there."""
@@ -297,26 +290,6 @@ def why_not_confined(
     return why_no_sandbox(plain_uids[0] if os.geteuid() == 0 else None)
 
 
-def owner_among(numbers: tuple[int, int], folder: Path) -> int | None:
-    """The user that *folder* belongs to, if that is one of *numbers* (the first and the last of them)."""
-    first, last = numbers
-    try:
-        owner = folder.lstat().st_uid
-    except FileNotFoundError:
-        return None
-    return owner if first <= owner <= last else None
-
-
-def free_user(numbers: tuple[int, int], below: Path) -> int:
-    """One of *numbers* that no folder *below* belongs to; where each does, any. It is drawn, so that nobody can choose
-    their account's name to share somebody's: a user's processes are counted together."""
-    first, last = numbers
-    folders = below.iterdir() if below.exists() else ()
-    taken = {owner_among(numbers, folder) for folder in folders}
-    free = [number for number in range(first, last + 1) if number not in taken]
-    return secrets.choice(free or range(first, last + 1))
-
-
 async def _first_process(files: Descriptors, keeper: Popen[bytes]) -> Process | None:
     while True:
         has_ended = keeper.poll() is not None
@@ -358,21 +331,14 @@ def _fresh_log(home: Path, owner: int | None) -> Iterator[int]:
     Others write in that folder, so nothing that stands there is opened. If they keep a log from being made, there is
     none.
     """
-    folder = os.open(home, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-    try:
-        with suppress(OSError):
-            os.rename(_LOG, f"{_LOG}.old", src_dir_fd=folder, dst_dir_fd=folder)
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
-        try:
-            log = os.open(_LOG, flags, 0o600, dir_fd=folder)
-        except OSError:
-            log = os.open(os.devnull, os.O_WRONLY)
-        else:
-            if owner is not None:
-                os.fchown(log, owner, owner)
-    finally:
-        os.close(folder)
-    try:
+    with ExitStack() as stack:
+        with opened(str(home)) as folder:
+            with suppress(OSError):
+                os.rename(_LOG, f"{_LOG}.old", src_dir_fd=folder, dst_dir_fd=folder)
+            try:
+                log = new_file(_LOG, folder, os.O_APPEND)
+            except OSError:
+                log, owner = os.open(os.devnull, os.O_WRONLY), None
+            stack.callback(os.close, log)
+            give(log, owner)
         yield log
-    finally:
-        os.close(log)

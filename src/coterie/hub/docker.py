@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jupyterhub.spawner import Spawner
 
+from coterie.hub.any_spawner import DeletesWorkspaces
 from coterie.hub.spawner_settings import (
     GRACE,
     SERVER_ARGUMENTS,
@@ -17,16 +18,9 @@ from coterie.hub.spawner_settings import (
     need_size,
     server_settings,
 )
-from coterie.wire.names import is_reserved
 
 _NOT_FOUND = 404
 _NETWORKS_OF_DOCKER = ("bridge", "host", "none", "default")
-
-if TYPE_CHECKING:
-    from jupyterhub.spawner import Spawner as _AnySpawner
-else:
-    # JupyterHub refuses a subclass of Spawner without start, stop and poll, which are the business of the class behind.
-    from traitlets.config import LoggingConfigurable as _AnySpawner
 
 
 def docker_settings(
@@ -128,13 +122,10 @@ def docker_network(name: str, *, subnet: str, internet: bool = True) -> dict[str
     }
 
 
-class _DeletesVolumes(_AnySpawner):
+class _DeletesVolumes(DeletesWorkspaces):
     """Put before DockerSpawner, which leaves volumes behind."""
 
-    async def delete_forever(self) -> None:
-        """Called by the Hub when the account is deleted. A workspace's volume goes with it; a person's stays."""
-        if self.name or not is_reserved(self.user.name):  # a named server's end is not the account's
-            return
+    async def delete_files(self) -> None:
         for volume in self.volume_binds:
             if "/" in volume:  # a folder of the machine, which is the operator's
                 continue

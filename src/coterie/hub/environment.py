@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from coterie.wire.bodies import CopySource
+from coterie.wire.names import is_secret_variable
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,5 +43,5 @@ def server_environment(place: Place, *, session: str, service_url: str, service_
 
 def part_secrets(environment: Mapping[str, str]) -> tuple[dict[str, str], dict[str, str]]:
     """What may stand in a process's environment, and what may not: tokens."""
-    secrets = {name: value for name, value in environment.items() if "TOKEN" in name}
+    secrets = {name: value for name, value in environment.items() if is_secret_variable(name)}
     return {name: value for name, value in environment.items() if name not in secrets}, secrets

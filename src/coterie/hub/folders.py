@@ -43,15 +43,16 @@ class Folders:
     def prepare(self, *, sample: Path | None = None, owner: int | None = None) -> None:
         """Makes what is missing. A work folder that is made now starts with what is in the folder *sample*.
 
-        Everything belongs to the user and group *owner* afterwards, which takes root; None: nothing is given away.
-        Blocks: packages and samples are copied. A start that was cut off in between leaves no half work folder.
+        What it makes belongs to the user and group *owner*, which takes root; where one of the home and the two folders
+        in it does not, everything in the home is given to it. None: nothing is given away. Blocks: packages and samples
+        are copied. A start that was cut off in between leaves no half work folder.
         """
         make_home(self.home)
         # What is in the home may be an Editor's since an earlier start, and what they left running may be in it still.
         with opened(str(self.home)) as home:
             if owner_of(self.work.name, home) is None:
                 _begin(home, self.work.name, sample, owner)
-            lay_environment(self.environment, Deployment.running(), owner=owner)
+            lay_environment(self.environment.name, home, Deployment.running(), owner=owner)
             # The home folder itself is given away last, and so says whether all in it was; but for what was copied into
             # it later.
             owners = [os.fstat(home).st_uid, *(owner_of(path.name, home) for path in (self.work, self.environment))]

@@ -67,10 +67,10 @@ def make_fresh_folder(prefix: str, within: int) -> str:
     return name
 
 
-def new_file(name: str, within: int) -> int:
-    """A descriptor to write to of the file *name*, which only its owner may read. Raises OSError where something is
-    called so."""
-    return os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600, dir_fd=within)
+def new_file(name: str, within: int, flags: int = 0) -> int:
+    """A descriptor to write to, opened with *flags* besides, of the file *name*, which only its owner may read. Raises
+    OSError where something is called so."""
+    return os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | flags, 0o600, dir_fd=within)
 
 
 def give(descriptor: int, owner: int | None) -> None:

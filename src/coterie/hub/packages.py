@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 
 import coterie
-from coterie.hub.open_folders import give, new_file, opened, opened_or_made
+from coterie.hub.open_folders import give, new_file, opened_or_made
 
 _PIP = """\
 #!/bin/sh
@@ -50,12 +50,12 @@ def compile_coterie() -> None:
     compileall.compile_dir(Path(coterie.__file__).parent, quiet=2)
 
 
-def lay_environment(folder: Path, deployment: Deployment, *, owner: int | None = None) -> None:
-    """Makes *folder* an environment on *deployment*, or brings one back in order after Python moved. What it makes
-    belongs to the user and group *owner*; None: to this process's. The folder around it has to be there.
+def lay_environment(name: str, within: int, deployment: Deployment, *, owner: int | None = None) -> None:
+    """Makes the folder *name* of the open folder *within* an environment on *deployment*, or brings one back in order
+    after Python moved. What it makes belongs to the user and group *owner*; None: to this process's.
 
     Safe to call at every start: installed packages stay. What it writes replaces what was there, links included, so
-    nothing outside *folder* is ever written through it. Raises OSError where somebody in it gets in between.
+    nothing outside of it is ever written through it. Raises OSError where somebody in it gets in between.
     """
     major, minor = deployment.version
     with ExitStack() as stack:
@@ -63,7 +63,7 @@ def lay_environment(folder: Path, deployment: Deployment, *, owner: int | None =
         def inner(name: str, within: int) -> int:
             return stack.enter_context(opened_or_made(name, within, owner))
 
-        environment = inner(folder.name, stack.enter_context(opened(str(folder.parent))))
+        environment = inner(name, within)
         programs = inner("bin", environment)
         packages = inner("site-packages", inner(f"python{major}.{minor}", inner("lib", environment)))
 

@@ -47,9 +47,14 @@ class Process:
 
     def kill(self) -> None:
         """At once, if it is still there."""
-        if self.runs:
-            with suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            descriptor = os.pidfd_open(self.pid)
+            try:
+                # Looked at once it is held: whatever takes the number from now on is another descriptor's.
+                if self.runs:
+                    signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+            finally:
+                os.close(descriptor)
 
 
 def line_of_eldest(pid: int, steps: int) -> list[int]:

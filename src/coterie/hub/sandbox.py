@@ -18,6 +18,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from subprocess import DEVNULL, PIPE, Popen
 
 import coterie
 from coterie.hub.system_calls import refusals
@@ -56,6 +57,10 @@ _PRIVATE_SETTINGS = ("ssl/private", "pki/tls/private")
 _MACHINE = ("acpi", "bus", "fs", "irq", "scsi", "sys", "sysrq-trigger")
 #: Where everybody inside can make, rename and remove entries: memory, and gone with the sandbox.
 _SCRATCH = (Path("/dev/shm"), Path("/tmp"))  # noqa: S108  (both inside)
+#: Where a sandbox has its own: what is bound over that from the machine would be closed, or tell of the machine.
+_NEVER_SHOWN = (Path("/dev"), Path("/proc"))
+#: Seconds that a first sandbox may take.
+_TRIED_FOR = 30
 #: The user and group inside, where they are only another name for those that the Hub runs as.
 _USER_INSIDE = 1000
 #: Stays when the Hub ends, so that its servers do; bubblewrap in turn ends with it, and everything inside with that.
@@ -82,8 +87,9 @@ class Sandbox:
     """One server's sandbox. *home* is the only folder of the machine that it can write in; *readable* are files and
     folders that it sees beside the system's, at the places where they are.
 
-    *user* is the user and group to become, which only root can. None: the Hub's own, in a user namespace that knows no
-    other. *can_end_namespaces*: bubblewrap knows how to keep it from making further user namespaces.
+    *user* is the user and group to become, which only root can, in a user namespace that knows root and that one, where
+    this machine makes such. None: the Hub's own, in one that knows no other. *can_end_namespaces*: bubblewrap knows how
+    to keep it from making further user namespaces.
     """
 
     home: Path
@@ -117,17 +123,20 @@ class Sandbox:
 @dataclass(frozen=True, slots=True)
 class Descriptors:
     """What bubblewrap reads: a sandbox's /etc/passwd and /etc/group, and the filter of system calls, where there is one
-    for this machine. Into *told* it writes who the first process inside is, see ``first_inside``."""
+    for this machine. Into *told* it writes who the first process inside is, see ``first_inside``. *users* is the user
+    namespace to work in, where that is made for it."""
 
     passwd: int
     group: int
     refusals: int | None
     told: int
+    users: int | None = None
 
     @property
     def all(self) -> tuple[int, ...]:
         """Those that the process which is started has to inherit."""
-        return tuple(one for one in (self.passwd, self.group, self.told, self.refusals) if one is not None)
+        every = (self.passwd, self.group, self.told, self.refusals, self.users)
+        return tuple(one for one in every if one is not None)
 
 
 def sandbox_command(sandbox: Sandbox, command: Sequence[str], files: Descriptors) -> list[str]:
@@ -135,6 +144,7 @@ def sandbox_command(sandbox: Sandbox, command: Sequence[str], files: Descriptors
     return [
         *("/bin/sh", "-c", _KEEPER, "coterie-sandbox", "bwrap"),
         *_namespaces(sandbox),
+        *([] if files.users is None else ["--userns", str(files.users)]),
         *_system(),
         *_own_places(sandbox),
         *("--perms", "0644", "--file", str(files.passwd), "/etc/passwd"),
@@ -256,9 +266,28 @@ def deployment_folders() -> tuple[Path, ...]:
 
 
 def shows(folder: Path, readable: Iterable[Path]) -> Path | None:
-    """The one of the *readable* folders, or of the system's, that would show *folder* to every server; None: none."""
-    places = {folder.absolute(), folder.resolve()}
-    return next((path for path in (_SYSTEM, *readable) for place in places if place.is_relative_to(path)), None)
+    """The one of the *readable* folders, or of the system's, that would show *folder* to every server; None: none.
+    Links are followed on both sides, as bubblewrap does."""
+    system = (*(Path("/", name) for name in SYSTEM_LINKS), *(Path("/etc", name) for name in SETTINGS))
+    places = _both_ends(folder)
+    for path in (_SYSTEM, *readable, *system):
+        if any(place.is_relative_to(end) for place in places for end in _both_ends(path)):
+            return path
+    return None
+
+
+def why_not_shown(path: Path) -> str | None:
+    """Why servers cannot be given *path* to read, in a sentence; None where they can."""
+    if not path.is_absolute():
+        return f"{str(path)!r} is not an absolute path."
+    for never in _NEVER_SHOWN:
+        if any(end.is_relative_to(never) for end in _both_ends(path)):
+            return f"{path} lies in {never}, of which every sandbox has its own."
+    return None
+
+
+def _both_ends(path: Path) -> set[Path]:
+    return {path.absolute(), path.resolve()}
 
 
 @cache
@@ -287,6 +316,37 @@ def why_no_sandbox(user: int | None = None) -> str | None:
     return None
 
 
+@cache
+def _makes_user_namespaces() -> bool:
+    """Whether bubblewrap as root can work in a user namespace here: not in a container whose own /proc is not whole."""
+    with ExitStack() as stack:
+        users = _user_namespace(_USER_INSIDE, stack)
+        if users is None:
+            return False
+        command = ["bwrap", "--userns", str(users), "--unshare-pid", "--ro-bind", "/", "/", "--proc", "/proc", "true"]
+        try:
+            subprocess.run(command, pass_fds=[users], capture_output=True, check=True, timeout=_TRIED_FOR)
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
+            return False
+    return True
+
+
+def _user_namespace(user: int, stack: ExitStack) -> int | None:
+    """A new user namespace that knows root and *user* as who they are; None where none can be had. What becomes *user*
+    in there could do so nowhere else, and to no other (user_namespaces(7)). Bubblewrap's own would know one alone."""
+    with Popen(["unshare", "--user", "sh", "-c", "echo; read _"], stdin=PIPE, stdout=PIPE, stderr=DEVNULL) as keeper:
+        if keeper.stdout is None or not keeper.stdout.readline():
+            return None
+        try:
+            for kind in ("uid_map", "gid_map"):
+                Path(f"/proc/{keeper.pid}/{kind}").write_text(f"0 0 1\n{user} {user} 1\n")
+            users = os.open(f"/proc/{keeper.pid}/ns/user", os.O_RDONLY)
+        except OSError:
+            return None
+    stack.callback(os.close, users)
+    return users
+
+
 def _try(user: int | None, command: Sequence[str]) -> str | None:
     with tempfile.TemporaryDirectory(prefix="coterie-") as folder:
         if user is not None:
@@ -294,15 +354,18 @@ def _try(user: int | None, command: Sequence[str]) -> str | None:
         readable = tuple(path for path in deployment_folders() if path.exists())
         sandbox = Sandbox(Path(folder), "try", readable, Limits(), user, can_end_namespaces())
         with descriptors_for(sandbox) as files:
-            tried = subprocess.run(
-                sandbox_command(sandbox, command, files),
-                pass_fds=files.all,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=30,
-            )
+            try:
+                tried = subprocess.run(
+                    sandbox_command(sandbox, command, files),
+                    pass_fds=files.all,
+                    stdin=subprocess.DEVNULL,
+                    capture_output=True,
+                    text=True,
+                    check=False,
+                    timeout=_TRIED_FOR,
+                )
+            except subprocess.TimeoutExpired:
+                return f"it did not end within {_TRIED_FOR} seconds"
     if tried.returncode == 0:
         return None
     said = tried.stderr.strip().splitlines()
@@ -319,12 +382,15 @@ def descriptors_for(sandbox: Sandbox) -> Iterator[Descriptors]:
             stack.callback(os.close, descriptor)
             return descriptor
 
-        calls = refusals()
+        calls, users = refusals(), None
+        if sandbox.user is not None and _makes_user_namespaces():
+            users = _user_namespace(sandbox.user, stack)
         yield Descriptors(
             passwd=opened(sandbox.passwd.encode()),
             group=opened(sandbox.group.encode()),
             refusals=None if calls is None else opened(calls),
             told=opened(b""),
+            users=users,
         )
 
 

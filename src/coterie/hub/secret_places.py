@@ -17,7 +17,7 @@ from urllib.parse import unquote, urlsplit
 from jupyterhub.app import JupyterHub
 from traitlets.config import Config
 
-from coterie.hub.sandbox import SETTINGS, SYSTEM_LINKS, deployment_folders, shows
+from coterie.hub.sandbox import deployment_folders, shows
 from coterie.hub.stored import value_of
 
 
@@ -74,12 +74,7 @@ def why_shown(
     *plain_uids* are the first and the last of the user numbers that they run as where the Hub is root. None: they run
     as the Hub's own user, and read what it reads.
     """
-    shown_to_all = (
-        *deployment_folders(),
-        *readable,
-        *(Path("/etc", name) for name in SETTINGS),
-        *(Path("/", name) for name in SYSTEM_LINKS),
-    )
+    shown_to_all = (*deployment_folders(), *readable)
     for secret in places:
         for path in _files(secret.path):
             shown = shows(path, shown_to_all)

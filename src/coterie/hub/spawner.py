@@ -7,19 +7,19 @@ for one machine: folders, packages and progress too.
 from __future__ import annotations
 
 import asyncio
-import html
 import os
 import secrets
 import sys
 from collections.abc import AsyncIterator
 from inspect import isawaitable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from jupyterhub.spawner import Spawner
 from traitlets import Float, Int, Unicode, default
 
 from coterie.client import ServiceClient, ServiceRefused, ServiceUnreachable
+from coterie.hub.any_spawner import AnySpawner, CannotStart, DeletesWorkspaces
 from coterie.hub.confined import ConfinedSpawner
 from coterie.hub.copy_job import CopyFailed, CopyJob, CopyLimits, run_copy
 from coterie.hub.environment import Place, home_of, server_environment
@@ -29,23 +29,7 @@ from coterie.hub.removing import take_away
 from coterie.wire.names import is_reserved
 
 
-class CannotStart(Exception):
-    """Why a server was not started, in a sentence that the Hub shows on its progress page."""
-
-    def __init__(self, sentence: str) -> None:
-        super().__init__(sentence)
-        self.jupyterhub_message = sentence
-        self.jupyterhub_html_message = html.escape(sentence)
-
-
-if TYPE_CHECKING:
-    from jupyterhub.spawner import Spawner as _AnySpawner
-else:
-    # JupyterHub refuses a subclass of Spawner without start, stop and poll, which are the business of the class behind.
-    from traitlets.config import LoggingConfigurable as _AnySpawner
-
-
-class InCoterie(_AnySpawner):
+class InCoterie(AnySpawner):
     """Put before any Spawner class: each start is a session of its own, and the server learns its workspace."""
 
     service_url = Unicode(help="The service as servers and the Hub reach it.").tag(config=True)
@@ -72,11 +56,14 @@ class InCoterie(_AnySpawner):
         return True
 
     async def start(self) -> Any:
-        """Raises CannotStart where the service does not know the account or cannot be asked."""
+        """Raises CannotStart where the service does not know the account or cannot be asked, and for an account whose
+        name would mean something else to what starts the server."""
         if not self.disable_user_config:
             raise CannotStart(
                 "This server would read settings that people of the workspace can write. Tell the operator."
             )
+        if "$(" in self.user.name:  # Kubernetes would fill it in wherever the Hub tells the server its account
+            raise CannotStart("Servers here need an account whose name has no '$('. Ask the operator for another name.")
         self.session = secrets.token_hex(16)
         self.place = await self._find_place()
         await self.prepare(self.place)
@@ -104,8 +91,6 @@ class InCoterie(_AnySpawner):
         if self.name:
             raise CannotStart("Named servers are not part of Coterie. Use your own server without a name.")
         account: str = self.user.name
-        if "$(" in account:  # Kubernetes would fill it in wherever the Hub tells the server its account
-            raise CannotStart("Servers here need an account whose name has no '$('. Ask the operator for another name.")
         if not is_reserved(account):
             return home_of(account)
         try:
@@ -125,7 +110,7 @@ def in_coterie(spawner: type[Spawner]) -> type[Spawner]:
     return type(f"Coterie{spawner.__name__}", (InCoterie, spawner), {})
 
 
-class WorkspaceSpawner(InCoterie, ConfinedSpawner):
+class WorkspaceSpawner(DeletesWorkspaces, InCoterie, ConfinedSpawner):
     """Runs every workspace and home on this machine: in folders and in a sandbox of its own, within limits."""
 
     folder = Unicode(help="Absolute path below which every account's home folder is.").tag(config=True)
@@ -195,9 +180,9 @@ class WorkspaceSpawner(InCoterie, ConfinedSpawner):
 
     async def prepare(self, place: Place) -> None:
         await self._fill(place)
-        await asyncio.to_thread(self.folders.prepare, sample=self._sample_of(place.workspace), owner=self.owner)
+        sample, owner = self._sample_of(place.workspace), self.choose_owner()
+        await asyncio.to_thread(self.folders.prepare, sample=sample, owner=owner)
         await asyncio.to_thread(compile_coterie)
-        self.make_runtime()
         self._tell(30, "Starting the server")
 
     async def _fill(self, place: Place) -> None:
@@ -228,10 +213,7 @@ class WorkspaceSpawner(InCoterie, ConfinedSpawner):
     def _sample_of(self, workspace: str) -> Path | None:
         return Path(self.samples, workspace) if self.samples else None
 
-    async def delete_forever(self) -> None:
-        """Called by the Hub when the account is deleted. A workspace's files go with it; a person's home stays."""
-        if self.name or not is_reserved(self.user.name):  # a named server's end is not the account's
-            return
+    async def delete_files(self) -> None:
         try:
             await asyncio.to_thread(take_away, self.folders.home, below=Path(self.folder))
         except OSError:

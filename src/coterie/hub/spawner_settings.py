@@ -27,27 +27,35 @@ _SIZE = re.compile(r"[1-9][0-9]*(\.[0-9]+)?[KMGT]?")
 
 
 def apply_settings(c: Config, section: str, settings: Mapping[str, Any]) -> None:
-    """Puts *settings* into ``c.<section>``. Dicts are added to what the operator has there, ``environment`` to what
-    they have for every kind of spawner as well.
+    """Puts *settings* into ``c.<section>``. Dicts are added to what the operator has there or, where they have nothing
+    there, in ``c.Spawner``; ``environment`` to both.
 
     Raises ValueError where the operator has set something else already: which of the two is meant cannot be known.
     What is to be otherwise is set behind this call.
     """
     merged: dict[str, Any] = {}
     for name, value in settings.items():
-        theirs = value_of(c[section], name, None)
-        if name == "environment":
-            theirs = {**value_of(c.Spawner, name, {}), **(theirs or {})}
-        if theirs is None or theirs == value:
-            merged[name] = value
-        elif isinstance(theirs, Mapping) and isinstance(value, Mapping):
-            both = [key for key in value if theirs.get(key, value[key]) != value[key]]
-            if both:
-                raise ValueError(f"c.{section}.{name} has {both[0]!r} already. {_BEHIND}")
-            merged[name] = {**theirs, **value}
-        else:
-            raise ValueError(f"c.{section}.{name} is set already. {_BEHIND}")
+        merged[name] = value
+        # What is set for every kind of spawner counts where nothing is set for this one, and would be lost as silently.
+        places = [place for place in ("Spawner", section) if name in c[place]]
+        if places:
+            found = [value_of(c[place], name, type(value)()) for place in places]
+            theirs = {**found[0], **found[-1]} if name == "environment" else found[-1]
+            merged[name] = _both(f"c.{places[-1]}.{name}", theirs, value)
     c[section].update(merged)
+
+
+def _both(setting: str, theirs: Any, ours: Any) -> Any:
+    if theirs == ours:
+        return ours
+    if isinstance(theirs, Mapping) and isinstance(ours, Mapping):
+        both = [key for key in ours if theirs.get(key, ours[key]) != ours[key]]
+        if not both:
+            return {**theirs, **ours}
+        setting += f" has {both[0]!r} already"
+    else:
+        setting += " is set already"
+    raise ValueError(f"{setting}. {_BEHIND}")
 
 
 _BEHIND = "Leave it to Coterie, or set it behind this call and know what it undoes."

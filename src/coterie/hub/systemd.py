@@ -12,15 +12,14 @@ import re
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from jupyterhub.spawner import Spawner
 
+from coterie.hub.any_spawner import CannotStart, DeletesWorkspaces
 from coterie.hub.removing import take_away
 from coterie.hub.sandbox import SETTINGS, SYSTEM_LINKS
-from coterie.hub.spawner import CannotStart
 from coterie.hub.spawner_settings import GRACE, SERVER_ARGUMENTS, need_folder, need_positive, need_size, server_settings
-from coterie.wire.names import is_reserved
 
 #: The names of accounts that fit into names of units and paths as they are, and are no folder that systemd has there:
 #: for ``c.Authenticator.username_pattern``, which the Hub compares from the beginning only.
@@ -34,12 +33,6 @@ _OLDEST = 248
 _HAS_PRIVATE_PIDS = 257
 #: Of what runs on this machine servers go first when its memory is used up.
 _FIRST_TO_GO = "500"
-
-if TYPE_CHECKING:
-    from jupyterhub.spawner import Spawner as _AnySpawner
-else:
-    # JupyterHub refuses a subclass of Spawner without start, stop and poll, which are the business of the class behind.
-    from traitlets.config import LoggingConfigurable as _AnySpawner
 
 
 def systemd_settings(
@@ -57,7 +50,7 @@ def systemd_settings(
 
     *python* is the absolute path of an interpreter that has ``coterie[server]``; *readable* are the folders that it
     and all servers read, beside /usr and some files of /etc: for the Hub's own Python
-    ``coterie.hub.sandbox.deployment_folders()``. *version* is systemd's on this machine (``systemctl --version``).
+    ``coterie.hub.deployment_folders()``. *version* is systemd's on this machine (``systemctl --version``).
     *memory*, *cpus*, *processes* (with threads), *open_files* (of one process) and *file_size* are limits. Raises
     ValueError with a sentence for what cannot be meant.
     """
@@ -156,7 +149,7 @@ def _refusals() -> dict[str, str]:
     return {**nothing, **calls, **dict.fromkeys(switches, "yes")}
 
 
-class _OwnFolders(_AnySpawner):
+class _OwnFolders(DeletesWorkspaces):
     """Put before SystemdSpawner, which writes names into units and paths as they are, and leaves folders behind."""
 
     async def start(self) -> Any:
@@ -165,11 +158,8 @@ class _OwnFolders(_AnySpawner):
             raise CannotStart("Servers here need an account with a plain name: small letters, digits, '-' and '_'.")
         return await super().start()
 
-    async def delete_forever(self) -> None:
-        """Called by the Hub when the account is deleted. A workspace's files go with it; a person's home stays."""
+    async def delete_files(self) -> None:
         account: str = self.user.name
-        if self.name or not is_reserved(account):  # a named server's end is not the account's
-            return
         with suppress(FileNotFoundError):
             (_LINKS / account).unlink()
         try:

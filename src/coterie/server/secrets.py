@@ -6,7 +6,7 @@ import json
 import os
 from typing import Any
 
-from coterie.wire.names import SECRETS_DESCRIPTOR
+from coterie.wire.names import SECRETS_DESCRIPTOR, is_secret_variable
 
 
 def take_secrets() -> list[str]:
@@ -17,7 +17,7 @@ def take_secrets() -> list[str]:
     if descriptor is not None:
         with os.fdopen(int(descriptor), "rb") as pipe:
             os.environ.update(json.load(pipe))
-    return [value for name, value in os.environ.items() if "TOKEN" in name]
+    return [value for name, value in os.environ.items() if is_secret_variable(name)]
 
 
 def forget_environment(*hub_auths: Any) -> None:
@@ -25,5 +25,5 @@ def forget_environment(*hub_auths: Any) -> None:
     for hub_auth in hub_auths:
         for setting in ("api_token", "oauth_client_id", "access_scopes", "oauth_redirect_uri"):
             getattr(hub_auth, setting)
-    for name in [name for name in os.environ if "TOKEN" in name]:
+    for name in [name for name in os.environ if is_secret_variable(name)]:
         del os.environ[name]

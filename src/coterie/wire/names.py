@@ -1,4 +1,5 @@
-"""The forms of the names that Coterie gives: workspaces' ids, their accounts in the Hub, and homes."""
+"""The forms of names that both sides of a process border go by: workspaces' ids, their accounts in the Hub, homes, and
+environment variables that hold secrets."""
 
 from __future__ import annotations
 
@@ -13,6 +14,11 @@ SECRETS_DESCRIPTOR = "COTERIE_SECRETS_FD"
 
 _ID = re.compile(r"[a-z2-7]{16}")
 _ACCOUNT = re.compile(r"ws-[a-z2-7]{16}", re.IGNORECASE | re.ASCII)
+
+
+def is_secret_variable(name: str) -> bool:
+    """Whether the environment variable *name* holds a token: it goes by SECRETS_DESCRIPTOR and never to a kernel."""
+    return "TOKEN" in name
 
 
 def is_workspace_id(text: str) -> bool:

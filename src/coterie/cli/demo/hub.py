@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
+from configparser import Error, RawConfigParser
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote
 
 from traitlets.config import Config
 
@@ -16,26 +18,14 @@ from coterie.cli.demo.people import ADMINISTRATOR, GROUPS, PEOPLE, RIGHTS
 from coterie.cli.demo.state import DemoState
 from coterie.hub import Addresses, configure
 from coterie.hub.confined import why_not_confined
-from coterie.hub.sandbox import shows
+from coterie.hub.sandbox import shows, why_not_shown
 
-#: What pip in a kernel needs to reach the same package index as the person who started the demo.
-PIP_SETTINGS = (
-    "ALL_PROXY",
-    "HTTPS_PROXY",
-    "HTTP_PROXY",
-    "NO_PROXY",
-    "PIP_CERT",
-    "PIP_CONFIG_FILE",
-    "PIP_DEFAULT_TIMEOUT",
-    "PIP_EXTRA_INDEX_URL",
-    "PIP_FIND_LINKS",
-    "PIP_INDEX_URL",
-    "SSL_CERT_FILE",
-    "all_proxy",
-    "http_proxy",
-    "https_proxy",
-    "no_proxy",
-)
+#: Variables that say where packages are: addresses and paths with spaces between them, and then one path each.
+_PACKAGES = ("PIP_EXTRA_INDEX_URL", "PIP_FIND_LINKS", "PIP_INDEX_URL")
+_CERTIFICATES = ("PIP_CERT", "SSL_CERT_FILE")
+#: How to get there.
+_WAYS = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "all_proxy", "http_proxy", "https_proxy", "no_proxy")
+_HABITS = ("PIP_DEFAULT_TIMEOUT", "PIP_NO_INDEX", "PIP_PROXY", "PIP_TIMEOUT", "PIP_TRUSTED_HOST")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +66,9 @@ def configure_demo(c: Config, *, state: Path, ports: Ports, subdomains: bool) ->
     hub.load_roles = [{"name": name, "users": list(users), "scopes": []} for name, users in RIGHTS.items()]
 
     c.WorkspaceSpawner.samples = str(DemoState(state).samples)
-    c.WorkspaceSpawner.env_keep = ["LANG", "LC_ALL", "LD_LIBRARY_PATH", "PATH", "TZ", *PIP_SETTINGS]
-    c.WorkspaceSpawner.environment = {"PIP_DISABLE_PIP_VERSION_CHECK": "1"}
-    c.WorkspaceSpawner.readable = [str(path) for path in local_packages() if shows(state, [path]) is None]
+    packages = package_settings()
+    c.WorkspaceSpawner.environment = {**packages, "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    c.WorkspaceSpawner.readable = [str(path) for path in local_packages(packages) if shows(state, [path]) is None]
     c.WorkspaceSpawner.mem_limit = "2G"
     return configure(c, state=state, service_port=ports.service, sandbox=why_unconfined(state) is None)
 
@@ -88,15 +78,39 @@ def why_unconfined(state: Path) -> str | None:
     return why_not_confined([state])
 
 
-def local_packages(settings: Mapping[str, str] = os.environ, system: Path = Path("/etc/pip.conf")) -> tuple[Path, ...]:
-    """The files and folders of this machine that pip is told to use, by its *settings* or the one for all users."""
-    texts = [value for name, value in settings.items() if name in PIP_SETTINGS]
-    files = [Path(settings["PIP_CONFIG_FILE"])] if "PIP_CONFIG_FILE" in settings else [system]
-    for file in files:
-        with suppress(OSError, UnicodeDecodeError):
-            texts += [str(file), *(line.partition("=")[2] or line for line in file.read_text().splitlines())]
-    words = (word.removeprefix("file://") for text in texts for word in text.split())
-    return tuple(dict.fromkeys(Path(word) for word in words if word.startswith("/") and Path(word).exists()))
+def package_settings(
+    environment: Mapping[str, str] = os.environ, system: Path = Path("/etc/pip.conf")
+) -> dict[str, str]:
+    """The variables with which pip in a kernel finds the packages that pip finds for whoever started the demo, by
+    their *environment*, the file that it names, or the one for all users. Those files may say more, and stay theirs."""
+    known = (*_PACKAGES, *_CERTIFICATES, *_WAYS, *_HABITS)
+    own = environment.get("PIP_CONFIG_FILE")
+    files = RawConfigParser()
+    if own != os.devnull:  # with which pip is told to read none
+        with suppress(Error, UnicodeDecodeError):
+            files.read([system, *([] if own is None else [own])])
+    found = {
+        f"PIP_{name.upper().replace('-', '_')}": " ".join(value.split())
+        for section in ("global", "install")
+        if section in files
+        for name, value in files[section].items()
+    }
+    return {name: value for name, value in (found | dict(environment)).items() if name in known}
+
+
+def local_packages(settings: Mapping[str, str]) -> tuple[Path, ...]:
+    """The files and folders of this machine in which pip looks for packages and certificates by *settings*."""
+    words = [word for name in _PACKAGES for word in settings.get(name, "").split()]
+    words += [settings[name] for name in _CERTIFICATES if name in settings]
+    named = (unquote(word.removeprefix("file://")) if word.startswith("file://") else word for word in words)
+    return tuple(path for path in dict.fromkeys(map(Path, named)) if why_not_shown(path) is None and _is_there(path))
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.is_dir() or path.is_file()
+    except PermissionError:
+        return False
 
 
 def config_file_text(*, state: Path, ports: Ports, subdomains: bool) -> str:
