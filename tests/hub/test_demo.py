@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from coterie.cli.demo.hub import local_packages, why_unconfined
+from coterie.cli.demo.hub import local_packages, package_settings, why_unconfined
 from coterie.cli.demo.people import GROUPS, PEOPLE
 from coterie.cli.demo.processes import command_of
 from coterie.cli.demo.web import loopback_client
@@ -274,25 +274,30 @@ async def _pids_of(demo: DemoOfOurs) -> list[int] | None:
     return demo.running["pids"] if (demo.state / "demo.json").exists() else None
 
 
-async def test_without_subdomains_people_sign_in_on_one_origin_and_are_told_so(tmp_path: Path) -> None:
-    async with demo_on(tmp_path / "state", "--no-subdomains") as demo:
-        hub, service = demo.running["hub_url"], demo.running["service_url"]
-        assert hub.startswith("http://127.0.0.1:")
-        assert service == f"{hub}services/coterie/"
-        assert any("one origin" in line for line in demo.said)
-
-        async with loopback_client() as http:
-            http.follow_redirects = True
-            landed = await _sign_in(http, hub, "alice")
-            assert (landed.status_code, str(landed.url)) == (200, service)
-            assert "Penguins" in landed.text
+@pytest.fixture(scope="module")
+async def demo_of_one_origin(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[DemoOfOurs]:
+    async with demo_on(tmp_path_factory.mktemp("one-origin") / "state", "--no-subdomains") as demo:
+        yield demo
 
 
-async def test_the_page_of_a_stopped_workspace_leads_to_the_workspaces(tmp_path: Path) -> None:
-    async with demo_on(tmp_path / "state", "--no-subdomains") as demo, loopback_client() as http:
+async def test_without_subdomains_people_sign_in_on_one_origin_and_are_told_so(demo_of_one_origin: DemoOfOurs) -> None:
+    hub, service = (demo_of_one_origin.running[f"{whose}_url"] for whose in ("hub", "service"))
+    assert hub.startswith("http://127.0.0.1:")
+    assert service == f"{hub}services/coterie/"
+    assert any("one origin" in line for line in demo_of_one_origin.said)
+
+    async with loopback_client() as http:
         http.follow_redirects = True
-        hub, service = demo.running["hub_url"], demo.running["service_url"]
-        (await demo.hub("admin", "POST", "users/ws-cccccccccccccccc")).raise_for_status()
+        landed = await _sign_in(http, hub, "alice")
+        assert (landed.status_code, str(landed.url)) == (200, service)
+        assert "Penguins" in landed.text
+
+
+async def test_the_page_of_a_stopped_workspace_leads_to_the_workspaces(demo_of_one_origin: DemoOfOurs) -> None:
+    hub, service = (demo_of_one_origin.running[f"{whose}_url"] for whose in ("hub", "service"))
+    async with loopback_client() as http:
+        http.follow_redirects = True
+        (await demo_of_one_origin.hub("admin", "POST", "users/ws-cccccccccccccccc")).raise_for_status()
         await _sign_in(http, hub, "admin")
 
         workspace = await http.get(f"{hub}hub/user/ws-cccccccccccccccc/lab")
@@ -311,38 +316,61 @@ async def _sign_in(http: httpx.AsyncClient, hub: str, name: str) -> httpx.Respon
     return await http.post(f"{hub}hub/login", data=form)
 
 
-def test_servers_may_read_where_pip_is_told_to_look(tmp_path: Path) -> None:
-    for name in ("wheels", "index", "other"):
+def test_servers_may_read_where_pip_is_told_to_look_and_nothing_else_that_its_settings_name(tmp_path: Path) -> None:
+    for name in ("wheels", "an index", "home"):
         (tmp_path / name).mkdir()
+    for name in ("ca.pem", "pip.log", "client.pem"):
+        (tmp_path / name).touch()
     system = tmp_path / "pip.conf"
-    system.write_text(f"[global]\nextra-index-url = https://example.org/simple\n  file://{tmp_path}/index\n")
-    settings = {"PIP_FIND_LINKS": f"{tmp_path}/wheels {tmp_path}/missing", "OTHER": f"{tmp_path}/other"}
+    system.write_text(
+        f"# was {tmp_path}/home\n[global]\nextra-index-url = https://example.org/simple\n  file://{tmp_path}/an%20index\n"
+        f"log = {tmp_path}/pip.log\nprefix = {tmp_path}/home\n"
+        f"[install]\ntrusted_host = example.org\nclient-cert = {tmp_path}/client.pem\ncert = /srv/of-old.pem\n"
+    )
+    environment = {
+        "PIP_FIND_LINKS": f"{tmp_path}/wheels {tmp_path}/missing wheels /dev /dev/null",
+        "PIP_CERT": f"{tmp_path}/ca.pem",
+        "OTHER": f"{tmp_path}/home",
+    }
 
-    found = local_packages(settings, system)
+    settings = package_settings(environment, system)
 
-    assert set(found) == {tmp_path / "wheels", tmp_path / "index", system}
+    assert settings == {
+        "PIP_CERT": environment["PIP_CERT"],
+        "PIP_EXTRA_INDEX_URL": f"https://example.org/simple file://{tmp_path}/an%20index",
+        "PIP_FIND_LINKS": environment["PIP_FIND_LINKS"],
+        "PIP_TRUSTED_HOST": "example.org",
+    }
+    assert set(local_packages(settings)) == {tmp_path / "wheels", tmp_path / "an index", tmp_path / "ca.pem"}
+
+
+def test_of_pips_files_those_are_read_that_pip_reads(tmp_path: Path) -> None:
+    system, own, broken = tmp_path / "system.conf", tmp_path / "own.conf", tmp_path / "broken.conf"
+    system.write_text("[global]\nindex-url = https://example.org/simple\nno-index = true\n")
+    own.write_text("[global]\nindex-url = https://own.example.org/simple\n")
+    broken.write_text("index-url = https://example.org/simple\n")
+
+    assert package_settings({"PIP_CONFIG_FILE": str(own)}, system) == {
+        "PIP_INDEX_URL": "https://own.example.org/simple",
+        "PIP_NO_INDEX": "true",
+    }
+    assert package_settings({"PIP_CONFIG_FILE": "/dev/null"}, system) == {}
+    assert package_settings({}, tmp_path / "missing.conf") == {}
+    assert package_settings({}, broken) == {}
 
 
 #: What bubblewrap says and does where plain users may make no user namespaces.
 _REFUSED = "#!/bin/sh\necho 'bwrap: No permissions to create new namespace' >&2\nexit 1\n"
 
 
-@pytest.mark.parametrize(
-    ("bubblewrap", "why"),
-    [
-        (None, "bwrap cannot be found: install bubblewrap."),
-        (_REFUSED, "bubblewrap is installed but cannot be used here (bwrap: No permissions to create new namespace)."),
-    ],
-    ids=["not installed", "not permitted"],
-)
 async def test_where_servers_cannot_be_confined_it_says_what_that_means_and_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bubblewrap: str | None, why: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tools = _path_without("bwrap", tmp_path / "tools")
-    if bubblewrap is not None:
-        (tools / "bwrap").write_text(bubblewrap)
-        (tools / "bwrap").chmod(0o755)
+    (tools / "bwrap").write_text(_REFUSED)
+    (tools / "bwrap").chmod(0o755)
     monkeypatch.setenv("PATH", str(tools))
+    why = "bubblewrap is installed but cannot be used here (bwrap: No permissions to create new namespace)."
 
     async with demo_on(tmp_path / "state") as demo:
         said = "\n".join(demo.said)
