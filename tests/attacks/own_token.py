@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from attacks.processes import processes_with
 from coterie.hub.processes import line_of_eldest
 from revocation.holding import account_of
 from support.demo import Demo
@@ -14,35 +15,28 @@ from support.demo import Demo
 _TOKEN = re.compile(rb"(?<![0-9a-f])[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}(?![0-9a-f])")
 
 
-def server_of(url: str) -> int:
+def pid_of_server(url: str) -> int:
     """The process of the server at *url*."""
-    *_, server = line_of_eldest(_keeper_of(url), 3)
+    *_, server = line_of_eldest(keeper_of(url), 3)
     return server
 
 
 def first_inside(url: str) -> int:
     """The first process in the sandbox of the server at *url*, which all others in there descend from."""
-    return line_of_eldest(_keeper_of(url), 2)[-1]
+    return line_of_eldest(keeper_of(url), 2)[-1]
 
 
-def _keeper_of(url: str) -> int:
+def keeper_of(url: str) -> int:
     """What keeps the server at *url*, found by the folder that it is confined to."""
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            command = (folder / "cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if b"coterie-sandbox" in command and any(
-            word.endswith(f"/servers/{account_of(url)}".encode()) for word in command
-        ):
-            return int(folder.name)
-    raise AssertionError(f"no server runs at {url}")
+    found = processes_with("coterie-sandbox", f"/servers/{account_of(url)}\0")
+    assert len(found) == 1, (url, found)
+    return found[0].pid
 
 
 async def own_token(demo: Demo, url: str) -> str | None:
     """The token that the server at *url* has of the Hub; None where only root could say."""
     try:
-        candidates = set(_candidates(server_of(url)))
+        candidates = set(_candidates(pid_of_server(url)))
     except PermissionError:
         return None
     for candidate in candidates:

@@ -19,6 +19,7 @@ from uuid import uuid4
 
 from jupyterhub.objects import Hub
 
+from attacks.processes import processes_with
 from coterie.hub import confined
 from coterie.hub.confined import ConfinedSpawner, why_not_confined
 from coterie.hub.processes import Process
@@ -64,18 +65,6 @@ signal.pause()
 """
 
 
-def _left(mark: str) -> list[Process]:
-    """What runs with *mark* on its command line, on the whole machine: bubblewrap too, also its process inside."""
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            is_marked = mark.encode() in (folder / "cmdline").read_bytes()
-        except OSError:
-            continue
-        found += [process for process in [Process.of(int(folder.name))] if is_marked and process is not None]
-    return found
-
-
 def _spawner(home: Path) -> ConfinedSpawner:
     user = SimpleNamespace(name="alice", escaped_name="alice", url="/user/alice/", settings={})
     spawner = ConfinedSpawner(user=user, hub=Hub(), home_dir=str(home))
@@ -92,7 +81,8 @@ async def _attacked(home: Path, way: str) -> dict[str, Any]:
     async def came() -> str | None:
         return (home / "came").read_text() if (home / "came").exists() else None
 
-    facts: dict[str, Any] = {"came": await until(came, within=20), "before": len(_left(mark))}
+    # The mark stands on bubblewrap's command line too, also on that of its process inside.
+    facts: dict[str, Any] = {"came": await until(came, within=20), "before": len(processes_with(mark))}
     kill = Process.kill
     if way == "without the kill":
         Process.kill = lambda _process: None  # type: ignore[method-assign]
@@ -101,14 +91,14 @@ async def _attacked(home: Path, way: str) -> dict[str, Any]:
         state = json.loads(json.dumps(spawner.get_state()))
         os.kill(spawner.pid, signal.SIGKILL)
         spawner.proc.wait()
-        facts["between"] = len(_left(mark))
+        facts["between"] = len(processes_with(mark))
         later = _spawner(home)
         later.load_state(state)
         facts["told"] = await later.poll()
     else:
         await spawner.stop()
         facts["told"] = await spawner.poll()
-    left = _left(mark)
+    left = processes_with(mark)
     for process in left:
         kill(process)
     return facts | {"after": len(left)}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from attacks.own_token import own_token
-from revocation.holding import Place, account_of, ended, furnished, holding, hub, run, shared_addresses, typed
+from revocation.holding import Place, account_of, ended, furnished, holding, run, shared_addresses, typed
 from support.demo import Demo, until
 
 pytestmark = pytest.mark.hub
@@ -117,7 +117,7 @@ async def test_nothing_that_an_editor_leaves_runs_in_the_gates_process(demo: Dem
     marker = Path(printed.partition("PLANTED ")[2].strip())
 
     assert 202 == (await demo.api("carol", "POST", f"workspaces/{planted.id}/stop")).status_code
-    await until(lambda: _is_stopped(demo, planted.url), within=30)
+    await demo.until_stopped(account_of(planted.url))
     url = await demo.open("carol", planted.id)
     again = Place(planted.id, url, "notes.txt", planted.kernel, "1")
     for path in ("lab", "api/contents", "api/kernelspecs", "nbconvert/html/page.ipynb", "lab/api/settings", "tree"):
@@ -138,10 +138,6 @@ async def test_nothing_that_an_editor_leaves_runs_in_the_gates_process(demo: Dem
 
 async def _lines_of(file: Path) -> list[str]:
     return file.read_text().splitlines() if file.exists() else []  # noqa: ASYNC240  (a few lines)
-
-
-async def _is_stopped(demo: Demo, url: str) -> bool:
-    return (await hub(demo, "admin", "GET", f"users/{account_of(url)}"))["server"] is None
 
 
 async def test_a_removed_editor_is_cut_from_the_code_that_goes_on(demo: Demo, place: Place) -> None:

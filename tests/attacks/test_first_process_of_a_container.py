@@ -117,14 +117,18 @@ async def _found(running: subprocess.Popen[bytes], said: Path) -> Any:
     return json.loads(_told(said)[0])
 
 
-async def test_its_environment_cannot_be_read_by_what_runs_beside_the_server(tmp_path: Path) -> None:
-    with _container(tmp_path, hidden=True) as (running, said):
-        found = await _found(running, said)
+@pytest.fixture(scope="module")
+async def found(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """What the attack found beside a server that hides itself."""
+    with _container(tmp_path_factory.mktemp("hidden"), hidden=True) as (running, said):
+        return await _found(running, said)
 
-    assert found["found"] == []
-    assert found["traced"] == [-1, -1]
+
+def test_its_environment_cannot_be_read_by_what_runs_beside_the_server(found: Any) -> None:
+    assert [] == found["found"]
+    assert [-1, -1] == found["traced"]
     assert 1 in found["seen"]
-    assert not any("TOKEN" in name for name in found["own"])
+    assert [] == [name for name in found["own"] if "TOKEN" in name]
 
 
 async def test_without_hiding_it_could(tmp_path: Path) -> None:
@@ -134,11 +138,8 @@ async def test_without_hiding_it_could(tmp_path: Path) -> None:
     assert "/proc/1/environ" in found["found"]
 
 
-async def test_processes_that_others_left_do_not_pile_up(tmp_path: Path) -> None:
-    with _container(tmp_path, hidden=True) as (running, said):
-        found = await _found(running, said)
-
-    assert found["dead"] is False
+def test_processes_that_others_left_do_not_pile_up(found: Any) -> None:
+    assert not found["dead"]
 
 
 async def test_the_server_is_told_to_stop_and_everything_ends_with_it(tmp_path: Path) -> None:
@@ -147,5 +148,5 @@ async def test_the_server_is_told_to_stop_and_everything_ends_with_it(tmp_path: 
         first = line_of_eldest(running.pid, 1)[-1]
         os.kill(first, signal.SIGTERM)
 
-        assert running.wait(10) == 3
-        assert _told(said)[-1] == "stopped"
+        assert 3 == running.wait(10)
+        assert "stopped" == _told(said)[-1]

@@ -13,7 +13,6 @@ import pytest
 
 from attacks.inside import in_kernel
 from attacks.plain_http import port_behind
-from coterie.cli.demo.hub import why_unconfined
 from coterie.client import ServiceClient, ServiceError, ServiceUnreachable
 from revocation.holding import Place
 from support.demo import Demo
@@ -67,9 +66,9 @@ async def test_nobody_listens_where_browsers_look_for_the_demo_as_well(demo: Dem
 
 
 @pytest.mark.hub
+@pytest.mark.usefixtures("confined")
+@pytest.mark.skipif(_FREE_FOR_ALL < 1024, reason="this machine lets everybody")
 async def test_no_code_in_a_workspace_listens_below_1024(demo: Demo, place: Place) -> None:
-    if _FREE_FOR_ALL < 1024 or why_unconfined(demo.state) is not None:
-        pytest.skip("this machine lets everybody, or servers are not confined")
     found = await in_kernel(demo, place, f"PORTS, HOSTS = [1023], {_HOSTS!r}\n{_BIND}")
 
     assert "EACCES" == found["1023 127.0.0.1 ()"]

@@ -11,7 +11,7 @@ import pytest
 
 from attacks.signing_in import Browser, page_token
 from coterie.cli.demo.web import loopback_client
-from revocation.holding import Place, furnished
+from revocation.holding import Place
 from revocation.inviting import Link, at_home, come_in, invite
 from support.demo import Demo
 
@@ -97,7 +97,9 @@ async def visited(demo: Demo, request: pytest.FixtureRequest) -> AsyncIterator[V
         async with at_home(demo) as place:
             yield await _visited(demo, place)
     else:
-        yield await _visited(demo, await furnished(demo, "alice", "Visited", {}))
+        workspace = await demo.create("alice", "Visited")
+        # Nobody asks for the rest of what a place has.
+        yield await _visited(demo, Place(workspace, await demo.open("alice", workspace), "", "", ""))
 
 
 async def _visited(demo: Demo, place: Place) -> Visited:
@@ -153,9 +155,9 @@ async def test_no_form_manages_anything(demo: Demo, visited: Visited) -> None:
     assert before == await _everything(demo, visited)
 
 
-async def test_what_a_guest_finds_on_the_server_invites_nobody(demo: Demo) -> None:
+@pytest.mark.parametrize("visited", ["workspace"], indirect=True)
+async def test_what_a_guest_finds_on_the_server_invites_nobody(demo: Demo, visited: Visited) -> None:
     """The token that a guest's own page of a workspace holds does not even speak for the guest."""
-    visited = await _visited(demo, await furnished(demo, "alice", "Visited", {}))
     token = await page_token("carol", visited.place.url)
     async with loopback_client() as http:
         answers = [

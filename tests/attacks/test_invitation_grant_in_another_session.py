@@ -15,6 +15,7 @@ from websockets.exceptions import InvalidStatus
 from coterie.cli.demo.processes import command_of
 from revocation.holding import Place, admitted, furnish, holding, hub, shared_addresses
 from revocation.inviting import (
+    Link,
     accept,
     at_home,
     come_in,
@@ -24,7 +25,6 @@ from revocation.inviting import (
     opened_home,
     refusal,
     stop_home,
-    until_stopped,
 )
 from support.demo import Demo, until
 from support.operated_hub import OperatedHub
@@ -79,7 +79,7 @@ async def test_nobody_has_access_in_the_next_session(demo: Demo, home: Place, ho
         async with asyncio.timeout(60):
             for socket in bobs.values():
                 await socket.wait_closed()
-    await until_stopped(demo, "carol")
+    await demo.until_stopped("carol")
 
     again = await _start_anew(demo, "carol")
     for who in ("bob", "dave"):
@@ -96,31 +96,35 @@ async def test_nobody_has_access_in_the_next_session(demo: Demo, home: Place, ho
     assert 204 == (await demo.api("carol", "DELETE", f"workspaces/{home.id}/guests")).status_code
 
 
-async def test_what_was_revoked_meanwhile_does_not_come_back(demo: Demo, home: Place) -> None:
+@pytest.fixture(scope="module")
+async def revoked(demo: Demo, home: Place) -> tuple[Place, Link]:
+    """The home in its next session. In the one before bob and dave were guests, by a link that was revoked between."""
     link = await invite(demo, "carol", home.id)
     place = await opened_home(demo, "carol")
-    await come_in(demo, "bob", place, link)
+    for who in ("bob", "dave"):
+        await come_in(demo, who, place, link)
     await stop_home(demo, "carol")
     assert 204 == (await demo.api("carol", "DELETE", f"workspaces/{home.id}/invitations")).status_code
-    again = await _start_anew(demo, "carol")
+    return await _start_anew(demo, "carol"), link
+
+
+async def test_what_was_revoked_meanwhile_does_not_come_back(demo: Demo, revoked: tuple[Place, Link]) -> None:
+    again, link = revoked
 
     assert (410, "invitation-revoked") == refusal(await accept(demo, "bob", link))
     await _has_nothing(demo, "bob", again)
 
 
-async def test_a_session_named_by_a_guest_counts_for_nothing(demo: Demo, home: Place) -> None:
+async def test_a_session_named_by_a_guest_counts_for_nothing(demo: Demo, revoked: tuple[Place, Link]) -> None:
     """Only a server reports sessions. The guest's own home cannot be taken for the owner's."""
-    link = await invite(demo, "carol", home.id)
-    place = await opened_home(demo, "carol")
-    await come_in(demo, "bob", place, link)
-    await stop_home(demo, "carol")
-    again = await _start_anew(demo, "carol")
+    again, _ = revoked
     answers = [
-        await demo.api("bob", "GET", path) for path in ("server", "server/decisions/bob", "server/events?session=aaaa")
+        await demo.api("dave", "GET", path)
+        for path in ("server", "server/decisions/dave", "server/events?session=aaaa")
     ]
 
     assert {403} == {answer.status_code for answer in answers}
-    await _has_nothing(demo, "bob", again)
+    await _has_nothing(demo, "dave", again)
 
 
 async def test_a_restart_of_the_hub_ends_nobodys_access(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from revocation.holding import Place, furnished
+from revocation.holding import Place
 from revocation.inviting import at_home, come_in, invite, revoke_everything
 from support.demo import Demo
 
@@ -64,8 +64,7 @@ async def test_its_owner_reads_it_and_no_page_elsewhere_does_so_for_them(demo: D
         assert "Access-Control-Allow-Credentials" not in answer.headers, origin
 
 
-async def test_a_workspace_has_none(demo: Demo) -> None:
-    place = await furnished(demo, "alice", "Without reach", {"carol": "co-owner"})
+async def test_a_workspace_has_none(demo: Demo, place: Place) -> None:
     for who in ("alice", "carol"):
         answer = await demo.server(who, "GET", f"{place.url}coterie/reach")
         assert answer.status_code in (403, 404)

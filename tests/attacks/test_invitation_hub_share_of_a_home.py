@@ -90,7 +90,11 @@ async def test_only_its_owner_admits_and_only_until_they_revoke(demo: Demo, shar
     assert [] == (await demo.api("alice", "GET", "workspaces/~alice/hub-shares")).json()["items"]
 
     assert 204 == (await demo.api("alice", "DELETE", "workspaces/~alice/guests")).status_code
-    assert not await is_in(demo, "dave", shared)
+
+    async def is_out() -> bool:
+        return not await is_in(demo, "dave", shared)
+
+    await until(is_out)
 
     async def is_withdrawn() -> bool:
         return "dave" not in await admitted(demo, shared.url)

@@ -19,7 +19,6 @@ from revocation.inviting import (
     preview,
     refusal,
     stop_home,
-    until_stopped,
 )
 from support.demo import Demo, until
 
@@ -101,7 +100,7 @@ async def test_who_accepts_while_it_stops_has_nothing_of_it(demo: Demo, home: Pl
         return NOT_RUNNING in outcomes
 
     await until(is_refused, within=30, every=0.2)
-    await until_stopped(demo, "carol")
+    await demo.until_stopped("carol")
     await demo.open("carol", home.id)
 
     assert {NOT_RUNNING, (200, "")} >= outcomes

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from revocation.holding import Place, ended, furnished, holding, room_address
+from revocation.holding import Place, ended, holding, room_address
 from support.demo import Demo, until
 
 pytestmark = pytest.mark.hub
-
-
-@pytest.fixture(scope="module")
-async def linked(demo: Demo) -> Place:
-    return await furnished(demo, "alice", "By link", {})
 
 
 async def _general_access(demo: Demo, place: Place, who: str, value: str) -> int:
@@ -20,47 +15,47 @@ async def _general_access(demo: Demo, place: Place, who: str, value: str) -> int
     return answer.status_code
 
 
-async def test_only_an_administrator_makes_a_workspace_global(demo: Demo, linked: Place) -> None:
-    assert 403 == await _general_access(demo, linked, "alice", "global")
+async def test_only_an_administrator_makes_a_workspace_global(demo: Demo, place: Place) -> None:
+    assert 403 == await _general_access(demo, place, "alice", "global")
 
 
 @pytest.mark.parametrize(("by", "level"), [("alice", "link"), ("admin", "global")])
 async def test_whoever_came_in_by_general_access_is_out_when_it_is_lowered(
-    demo: Demo, linked: Place, by: str, level: str
+    demo: Demo, place: Place, by: str, level: str
 ) -> None:
-    assert 404 == (await demo.api("erin", "POST", f"workspaces/{linked.id}/open")).status_code
-    assert 200 == await _general_access(demo, linked, by, level)
-    await demo.open("erin", linked.id)
+    assert 404 == (await demo.api("erin", "POST", f"workspaces/{place.id}/open")).status_code
+    assert 200 == await _general_access(demo, place, by, level)
+    await demo.open("erin", place.id)
     listed = [item["id"] for item in (await demo.api("erin", "GET", "workspaces")).json()["items"]]
-    async with holding(demo, "erin", linked, without=("kernel", "terminal")) as held:
-        assert 200 == await _general_access(demo, linked, "alice", "restricted")
+    async with holding(demo, "erin", place, without=("kernel", "terminal")) as held:
+        assert 200 == await _general_access(demo, place, "alice", "restricted")
         closed = {kind: (await ended(socket)) for kind, socket in held.items()}
 
-    assert (level == "global") == (linked.id in listed)
+    assert (level == "global") == (place.id in listed)
     assert {
         "room": (1003, "access-ended"),
         "presence": (1003, "access-ended"),
         "events": (4403, "access-ended"),
         "live": (4403, "access-ended"),
     } == closed
-    assert 403 == (await demo.server("erin", "GET", f"{linked.url}api/contents")).status_code
-    assert 404 == (await demo.api("erin", "GET", f"workspaces/{linked.id}")).status_code
+    assert 403 == (await demo.server("erin", "GET", f"{place.url}api/contents")).status_code
+    assert 404 == (await demo.api("erin", "GET", f"workspaces/{place.id}")).status_code
 
 
-async def test_the_link_makes_a_viewer_and_nothing_more(demo: Demo, linked: Place) -> None:
-    assert 200 == await _general_access(demo, linked, "alice", "link")
-    await demo.open("erin", linked.id)
-    await room_address(demo, "erin", linked)
+async def test_the_link_makes_a_viewer_and_nothing_more(demo: Demo, place: Place) -> None:
+    assert 200 == await _general_access(demo, place, "alice", "link")
+    await demo.open("erin", place.id)
+    await room_address(demo, "erin", place)
 
     statuses = [
-        (await demo.server("erin", "POST", f"{linked.url}api/kernels", json={})).status_code,
-        (await demo.server("erin", "POST", f"{linked.url}api/terminals", json={})).status_code,
-        (await demo.api("erin", "GET", f"workspaces/{linked.id}/grants")).status_code,
+        (await demo.server("erin", "POST", f"{place.url}api/kernels", json={})).status_code,
+        (await demo.server("erin", "POST", f"{place.url}api/terminals", json={})).status_code,
+        (await demo.api("erin", "GET", f"workspaces/{place.id}/grants")).status_code,
     ]
     assert [403, 403, 403] == statuses
 
     async def is_out() -> bool:
-        return (await demo.server("erin", "GET", f"{linked.url}api/contents")).status_code == 403
+        return (await demo.server("erin", "GET", f"{place.url}api/contents")).status_code == 403
 
-    assert 200 == await _general_access(demo, linked, "alice", "restricted")
+    assert 200 == await _general_access(demo, place, "alice", "restricted")
     await until(is_out)

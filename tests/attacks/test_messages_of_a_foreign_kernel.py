@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 
 import pytest
 
 from attacks.inside import in_kernel
-from revocation.holding import Place, execute_request, furnished, shared_addresses
+from revocation.holding import Place, execute_request, shared_addresses
 from support.demo import Demo
 
 pytestmark = pytest.mark.hub
 
 _LISTEN = """
-import os, time, zmq
+import json, os, pathlib, threading, time, zmq
 listening, unix = set(), []
 for table in ("tcp", "tcp6"):
     for line in open(f"/proc/net/{table}").read().splitlines()[1:]:
@@ -29,7 +30,10 @@ context = zmq.Context.instance()
 heard = []
 sockets = []
 poller = zmq.Poller()
-own = os.environ["JUPYTER_RUNTIME_DIR"]
+# Its own kernel, whose messages it may hear.
+(own,) = pathlib.Path(os.environ["JUPYTER_RUNTIME_DIR"]).glob("kernel-*KERNEL*.json")
+own = json.loads(own.read_text())
+addresses.append(f"ipc://{own['ip']}-{own['iopub_port']}")
 for address in addresses:
     socket = context.socket(zmq.SUB)
     socket.linger = 0
@@ -41,26 +45,36 @@ for address in addresses:
         continue
     sockets.append(socket)
     poller.register(socket, zmq.POLLIN)
-end = time.monotonic() + 4
+end = time.monotonic() + 3
+def talk():
+    while time.monotonic() < end:
+        print("canary-of-oneself", flush=True)
+        time.sleep(0.1)
+talking = threading.Thread(target=talk)
+talking.start()
 while time.monotonic() < end:
     for socket, _ in poller.poll(200):
         heard.append(b" ".join(socket.recv_multipart()).decode("latin-1"))
+talking.join()
 for socket in sockets:
     socket.close()
 found = {"tried": len(sockets), "heard": heard}
 """
 
 
-async def test_it_hears_nothing(demo: Demo, place: Place) -> None:
-    other = await furnished(demo, "dave", "Talking", {})
-    async with demo.socket("dave", shared_addresses(other)["kernel"], max_queue=None, max_size=None) as kernel:
-        code = "import time\nfor _ in range(120):\n    print('canary-of-dave', flush=True); time.sleep(0.1)"
+async def test_it_hears_nothing_but_its_own(demo: Demo, place: Place, trap: Place) -> None:
+    async with demo.socket("carol", shared_addresses(trap)["kernel"], max_queue=None, max_size=None) as kernel:
+        code = "import time\nfor _ in range(120):\n    print('canary-of-another', flush=True); time.sleep(0.1)"
         await kernel.send(json.dumps(execute_request(code)))
-        async with asyncio.timeout(20):
-            while "canary-of-dave" not in str(await kernel.recv()):
-                pass
+        try:
+            async with asyncio.timeout(20):
+                while "canary-of-another" not in str(await kernel.recv()):
+                    pass
 
-        found = await in_kernel(demo, place, _LISTEN)
+            found = await in_kernel(demo, place, _LISTEN.replace("KERNEL", place.kernel))
+        finally:
+            await demo.server("carol", "POST", f"{trap.url}api/kernels/{trap.kernel}/interrupt")
 
-    assert found["tried"] > 0
-    assert [] == [message for message in found["heard"] if "canary" in message]
+    assert found["tried"] > 1
+    heard = "\n".join(found["heard"])
+    assert {"canary-of-oneself"} == set(re.findall(r"canary-of-[a-z]+", heard))

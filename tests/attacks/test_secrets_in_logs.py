@@ -1,5 +1,6 @@
 """Everything that is secret, sent in every place where it is sent, while everybody logs as much as they can. Then all
-logs are read: the Hub's, in which the service writes too, the proxy's, and those of servers."""
+logs are read: the Hub's, in which the service and the proxy write too, and those of servers. What the proxy writes of
+each request, where an operator tells it to (traefik's access log), is not looked at."""
 
 from __future__ import annotations
 
@@ -28,6 +29,7 @@ _TELLING = 16
 _DEBUGGED = """
 c = get_config()  # noqa: F821
 c.JupyterHub.log_level = "DEBUG"
+c.TraefikProxy.traefik_log_level = "DEBUG"
 c.WorkspaceSpawner.args = ["--debug"]  # JupyterHub's extension does not look at what `debug` sets
 c.JupyterHub.services[-1]["environment"]["COTERIE_LOG_LEVEL"] = "DEBUG"
 """
@@ -144,6 +146,7 @@ def test_there_was_much_to_log(logged: Logged) -> None:
     } == {kind for kind, values in logged.secrets.items() if values}
     assert all(f" DEBUG {name}" in hub for name in ("httpcore.", "aiosqlite"))
     assert "[D " in hub
+    assert re.search(r"\bDBG\b.*traefik", hub)
     assert len(servers) >= 1
     assert all("[D " in text for text in servers)
     assert HIDDEN in hub

@@ -8,28 +8,13 @@ from urllib.parse import quote
 
 import pytest
 
-from attacks.as_a_server import Server, server_of
-from revocation.holding import account_of, furnished
-from revocation.inviting import accept, invite
+from attacks.as_a_server import Server
+from revocation.holding import account_of
 from support.demo import Demo
 
 pytestmark = pytest.mark.hub
 
 NOTHING: dict[str, Any] = {"person": "", "role": None, "reasons": [], "until": None}
-
-
-@pytest.fixture(scope="module")
-async def mine(demo: Demo) -> Server:
-    return await server_of(demo, await furnished(demo, "alice", "Asks", {"carol": "editor"}))
-
-
-@pytest.fixture(scope="module")
-async def other(demo: Demo) -> Server:
-    """Another workspace: dave is a lasting Editor there, and erin came by an invitation for its present session."""
-    place = await furnished(demo, "alice", "Is asked about", {"dave": "editor"})
-    link = await invite(demo, "alice", place.id, role="viewer", lifetime="session")
-    assert (await accept(demo, "erin", link)).status_code == 200
-    return await server_of(demo, place)
 
 
 def _said(decisions: list[dict[str, Any]]) -> list[dict[str, Any]]:

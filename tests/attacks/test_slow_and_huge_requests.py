@@ -45,12 +45,12 @@ class Alone:
         return f"Host: 127.0.0.1:{self.port}"
 
     async def is_well(self) -> bool:
-        async with httpx.AsyncClient(trust_env=False) as http:
+        async with loopback_client() as http:
             try:
                 answer = await http.get(f"http://127.0.0.1:{self.port}/services/coterie/api/v1/health/live")
             except httpx.HTTPError:
                 return False
-        return answer.status_code == 200
+        return answer.is_success
 
 
 @pytest.fixture(scope="module")
@@ -172,7 +172,7 @@ async def test_headers_that_come_drop_by_drop_end_the_connection(alone: Alone, b
             received = await line.rest(_WITHIN - 1)
         sending.cancel()
 
-    assert received.startswith(b"HTTP/1.1 408 ") if beginning else received == b""
+    assert (b"HTTP/1.1 408" if beginning else b"") == received[:12]
     assert await alone.is_well()
 
 
@@ -186,7 +186,7 @@ async def test_what_is_left_of_a_body_that_was_answered_is_not_waited_for(alone:
         sending.cancel()
 
     assert answer is not None
-    assert answer.status == 404
+    assert 404 == answer.status
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ async def test_headers_without_measure_are_refused(alone: Alone, asked: tuple[st
         await line.send(request(*asked, alone.host))
         received = await line.rest(_WITHIN)
 
-    assert received.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 431 ")) or received == b""
+    assert received[:12] in (b"HTTP/1.1 400", b"HTTP/1.1 431", b"")
     assert await alone.is_well()
 
 
@@ -235,14 +235,16 @@ async def test_connections_that_wait_for_an_answer_are_all_that_there_is_room_fo
     """The control: these make no room before they have their answers."""
     token = "Authorization: Bearer 0123456789abcdef0123456789abcdef"
     async with AsyncExitStack() as stack:
-        lines = [await stack.enter_async_context(a_line(alone.port)) for _ in range(_CONNECTIONS)]
-        for line in lines:
-            await line.send(request("GET", _CALL, alone.host, token))
+        lines: list[Line] = []
 
         async def is_full() -> bool:
+            # Those whose requests have not been read make room, also for the question whether there is any.
+            for _ in range(1 if lines else _CONNECTIONS):
+                lines.append(await stack.enter_async_context(a_line(alone.port)))
+                await lines[-1].send(request("GET", _CALL, alone.host, token))
             return not await alone.is_well()
 
-        await until(is_full, within=_WITHIN, every=0.05)
+        await until(is_full, within=_WITHIN)
         answers = [await line.answer() for line in lines]
         is_well = await alone.is_well()
 

@@ -12,11 +12,10 @@ import pytest
 
 from attacks.inside import in_kernel
 from attacks.own_token import own_token
-from coterie.cli.demo.hub import why_unconfined
 from revocation.holding import Place, editing
 from support.demo import Demo, until
 
-pytestmark = pytest.mark.hub
+pytestmark = [pytest.mark.hub, pytest.mark.usefixtures("confined")]
 
 _log = logging.getLogger(__name__)
 
@@ -116,13 +115,6 @@ while left and time.monotonic() < deadline:
                 kept.append(end)  # so that nobody sees it close
             break
 """
-
-
-@pytest.fixture(scope="module", autouse=True)
-def confined(demo: Demo) -> None:
-    why = why_unconfined(demo.state)
-    if why is not None:
-        pytest.skip(why)
 
 
 async def test_nothing_is_run_in_the_server_and_the_document_goes_on(demo: Demo, place: Place) -> None:

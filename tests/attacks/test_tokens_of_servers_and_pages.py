@@ -11,10 +11,11 @@ from typing import Any
 import httpx
 import pytest
 
+from attacks.as_a_server import Server
 from attacks.own_token import own_token
 from attacks.signing_in import page_token
 from coterie.cli.demo.web import loopback_client
-from revocation.holding import Place, account_of, furnished, hub, shared_addresses
+from revocation.holding import Place, account_of, hub, shared_addresses
 from support.demo import Demo
 
 pytestmark = pytest.mark.hub
@@ -37,11 +38,6 @@ CALLS: list[tuple[str, str, Any]] = [
     ("POST", "workspaces/ID/stop", None),
     ("GET", "principals?q=a", None),
 ]
-
-
-@pytest.fixture(scope="module")
-async def other(demo: Demo) -> Place:
-    return await furnished(demo, "alice", "Another", {})
 
 
 async def _minted(demo: Demo, account: str, scopes: list[str] | None = None, by: str = "admin") -> str:
@@ -101,8 +97,8 @@ async def test_it_is_no_cookie_of_a_page_either(demo: Demo, place: Place, token:
     assert (302, 403) == (page.status_code, api.status_code)
 
 
-async def test_it_opens_nothing_at_another_server(other: Place, token: str) -> None:
-    answers = [await _call(other.url + path, "GET", token) for path in ("api/contents", "api/kernels", "lab")]
+async def test_it_opens_nothing_at_another_server(other: Server, token: str) -> None:
+    answers = [await _call(other.place.url + path, "GET", token) for path in ("api/contents", "api/kernels", "lab")]
 
     assert {403} == {answer.status_code for answer in answers}
 
@@ -125,7 +121,7 @@ async def test_the_accounts_tokens_open_nothing_at_its_own_server(
                     pass
 
 
-async def test_a_servers_token_asks_about_its_own_server_alone(demo: Demo, place: Place, other: Place) -> None:
+async def test_a_servers_token_asks_about_its_own_server_alone(demo: Demo, place: Place) -> None:
     account = account_of(place.url)
     mine = await _minted(demo, account, [f"access:servers!server={account}/", f"users:activity!user={account}"])
 
@@ -146,7 +142,7 @@ async def test_other_tokens_are_no_servers(demo: Demo, token: str) -> None:
         assert (403, "not-a-person") == (answer.status_code, answer.json()["code"])
 
 
-async def test_a_servers_stream_tells_of_its_own_workspace_alone(demo: Demo, place: Place, other: Place) -> None:
+async def test_a_servers_stream_tells_of_its_own_workspace_alone(demo: Demo, place: Place, other: Server) -> None:
     mine = await own_token(demo, place.url)
     if mine is None:
         pytest.skip("only root reads the server's environment")
@@ -163,7 +159,8 @@ async def test_a_servers_stream_tells_of_its_own_workspace_alone(demo: Demo, pla
     ):
         lines = stream.aiter_lines()
         assert "event: alive" == await anext(lines)
-        await demo.grant("admin", other.id, "erin", "viewer")
+        for role in ("viewer", "editor"):
+            await demo.grant("admin", other.place.id, "dave", role)
         await demo.grant("admin", place.id, "erin", "viewer")
         async for line in lines:
             heard.append(line)

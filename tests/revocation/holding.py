@@ -41,12 +41,15 @@ async def furnished(demo: Demo, creator: str, name: str, roles: Mapping[str, str
 
 
 async def furnish(demo: Demo, editor: str, workspace: str, url: str) -> Place:
-    """A file, a kernel and a terminal for a workspace that runs."""
+    """A file, a kernel and a terminal for a workspace that runs: the first ones, where it has some."""
     file = "notes.txt"
     demo.put(url, file, "start\n")
-    kernel = (await demo.server(editor, "POST", f"{url}api/kernels", json={})).json()
-    terminal = (await demo.server(editor, "POST", f"{url}api/terminals", json={})).json()
-    return Place(workspace, url, file, kernel["id"], terminal["name"])
+
+    async def first(kind: str) -> Any:
+        found = (await demo.server(editor, "GET", f"{url}api/{kind}")).json()
+        return found[0] if found else (await demo.server(editor, "POST", f"{url}api/{kind}", json={})).json()
+
+    return Place(workspace, url, file, (await first("kernels"))["id"], (await first("terminals"))["name"])
 
 
 async def room_address(demo: Demo, who: str, place: Place, file: str | None = None) -> str:

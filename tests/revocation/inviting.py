@@ -13,7 +13,7 @@ from uuid import uuid4
 import httpx
 
 from revocation.holding import Place, furnish, hub
-from support.demo import Demo, until
+from support.demo import Demo
 
 #: So many calls to the Hub at once leave it time for everything else.
 _AT_ONCE = 8
@@ -98,16 +98,7 @@ async def at_home(demo: Demo, owner: str = "alice") -> AsyncIterator[Place]:
 async def stop_home(demo: Demo, owner: str) -> None:
     """Have *owner* stop their home as the Hub's own page does, and wait until nothing of it runs."""
     await hub(demo, owner, "DELETE", f"users/{quote(owner)}/server")
-    await until_stopped(demo, owner)
-
-
-async def until_stopped(demo: Demo, owner: str) -> None:
-    """Wait until the Hub says that nothing of *owner*'s runs."""
-
-    async def is_stopped() -> bool:
-        return not (await hub(demo, "admin", "GET", f"users/{quote(owner)}"))["servers"]
-
-    await until(is_stopped, within=60, every=0.1)
+    await demo.until_stopped(quote(owner))
 
 
 @asynccontextmanager

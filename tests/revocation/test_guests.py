@@ -24,7 +24,7 @@ from revocation.inviting import (
     revoke_everything,
     with_people,
 )
-from revocation.test_removal import ENDED
+from revocation.test_removal import ENDED, remove
 from revocation.window import window_of_a_home
 from rooms.endurance.lengths import length
 from support.demo import Demo, until
@@ -148,11 +148,10 @@ async def test_whoever_is_revoked_and_blocked_is_out_and_no_link_brings_them_bac
     await revoke_everything(demo, "alice", home.id)
 
 
-async def test_a_guest_of_a_workspace_who_was_also_named_stays_by_that(demo: Demo) -> None:
-    workspace = await demo.create("alice", "Named as well")
+async def test_a_guest_of_a_workspace_who_was_also_named_stays_by_that(demo: Demo, shared: Place) -> None:
+    workspace, url = shared.id, shared.url
     await demo.grant("alice", workspace, "bob", "viewer")
     link = await invite(demo, "alice", workspace, role="editor")
-    url = await demo.open("alice", workspace)
     assert 200 == (await accept(demo, "bob", link)).status_code
     await demo.open("bob", workspace)
     kernels = f"{url}api/kernels"
@@ -166,6 +165,7 @@ async def test_a_guest_of_a_workspace_who_was_also_named_stays_by_that(demo: Dem
         return status == 403 and (await demo.server("bob", "GET", f"{url}api/contents")).status_code == 200
 
     await until(is_viewer)
+    await remove(demo, shared, "bob")
 
 
 async def test_the_window_asks_the_database_as_often_for_many_guests_as_for_one(tmp_path: Path) -> None:

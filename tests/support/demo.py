@@ -63,6 +63,16 @@ class Demo:
         """Leave the server of *workspace* running when a file's tests end: several files use it."""
         self.kept.add(workspace)
 
+    async def until_stopped(self, account: str) -> None:
+        """Wait until the Hub says that nothing of *account*'s runs, or is about to end: a workspace's or a person's, as
+        it stands in addresses."""
+
+        async def is_stopped() -> bool:
+            answer = await self.server("admin", "GET", f"{self.hub_url}hub/api/users/{account}")
+            return not answer.raise_for_status().json()["servers"]
+
+        await until(is_stopped, within=60, every=0.1)
+
     async def stop_servers(self) -> None:
         """Stop the servers of all workspaces that were created through this object and are not kept."""
         ended = self.created - self.kept
