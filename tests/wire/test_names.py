@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from coterie.wire.names import home_of, is_reserved, is_workspace_id
+from coterie.wire.names import SECRETS_DESCRIPTOR, home_of, is_reserved, is_secret_variable, is_workspace_id
 
 ID = "abcdefgh234567zy"
 
@@ -43,3 +43,13 @@ def test_letters_that_only_look_like_the_form_do_not_have_it() -> None:
 )
 def test_a_home_is_written_with_a_tilde_before_its_owner(text: str, owner: str | None) -> None:
     assert owner == home_of(text)
+
+
+@pytest.mark.parametrize("name", ["JUPYTERHUB_API_TOKEN", "JPY_API_TOKEN", "GITHUB_TOKEN", "TOKENS_OF_OURS"])
+def test_a_variable_with_a_token_in_its_name_is_secret(name: str) -> None:
+    assert is_secret_variable(name)
+
+
+@pytest.mark.parametrize("name", ["PATH", "COTERIE_WORKSPACE", SECRETS_DESCRIPTOR, ""])
+def test_other_variables_are_not(name: str) -> None:
+    assert not is_secret_variable(name)
