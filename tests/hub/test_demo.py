@@ -73,7 +73,7 @@ async def test_demo_json_names_both_addresses_and_the_processes(demo: DemoOfOurs
     assert running["service_url"] == f"http://coterie--service.hub.localhost:{port}/services/coterie/"
     assert set(running) == {"hub_url", "service_url", "pids"}
     commands = [command_of(pid) or "" for pid in running["pids"]]
-    for kind in ("-m jupyterhub", "traefik", "-m coterie.cli service"):
+    for kind in ("-m coterie.cli.demo.jupyterhub", "traefik", "-m coterie.cli service"):
         assert sum(kind in command for command in commands) == 1
 
 
@@ -239,7 +239,7 @@ async def test_a_demo_is_stopped_killed_and_started_again_on_the_same_state(tmp_
         left = second.running["pids"]
         # In this order nobody is left to end the proxy and the service.
         second.process.send_signal(signal.SIGSTOP)
-        os.kill(second.pid_of("-m jupyterhub"), signal.SIGKILL)
+        os.kill(second.pid_of("-m coterie.cli.demo.jupyterhub"), signal.SIGKILL)
         second.process.kill()
         await second.process.communicate()
         assert any(command_of(pid) for pid in left)

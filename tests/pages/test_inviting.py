@@ -463,7 +463,7 @@ async def test_only_the_owner_manages_a_home(service: Service, visitors: Visitor
         }
         for who in ("bob", "erin", "admin")
     }
-    async with httpx.AsyncClient(base_url=service.url) as stranger:
+    async with httpx.AsyncClient(base_url=service.url, verify=False) as stranger:
         nobodys = {(await stranger.post(f"w/{home}/share/{form}", data=FORMS[form])).status_code for form in FORMS}
 
     assert {"bob": {403}, "erin": {404}, "admin": {404}} == statuses

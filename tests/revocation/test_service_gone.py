@@ -46,7 +46,7 @@ async def short_lease(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     with (folder / "hub.log").open("wb") as log:
         process = subprocess.Popen(  # noqa: ASYNC220  (stopped from outside of the loop too)
-            [sys.executable, "-m", "jupyterhub", "-f", str(state.config)],
+            [sys.executable, "-m", "coterie.cli.demo.jupyterhub", "-f", str(state.config)],
             cwd=folder,
             env={**os.environ, "PATH": path},
             stdout=log,

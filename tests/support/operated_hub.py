@@ -39,7 +39,7 @@ class OperatedHub:
             file.unlink(missing_ok=True)
         with (self.state.folder / "hub.log").open("ab") as log:
             self.process = subprocess.Popen(  # noqa: ASYNC220  (killed from outside of the loop)
-                [sys.executable, "-m", "jupyterhub", "-f", str(self.state.config)],
+                [sys.executable, "-m", "coterie.cli.demo.jupyterhub", "-f", str(self.state.config)],
                 cwd=self.state.folder,
                 env={**os.environ, "PATH": path},
                 stdout=log,

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from coterie import __version__
+from coterie.server.slow_imports import leave_out_slow_imports
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -67,6 +68,8 @@ def _run_service() -> int:
 
 
 def _run_demo(options: argparse.Namespace) -> int:
+    leave_out_slow_imports()
+
     from coterie.cli.demo.run import DemoOptions, run_demo
 
     return run_demo(

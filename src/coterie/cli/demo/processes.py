@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 _PROC = Path("/proc")
-_KINDS = ("-m jupyterhub", "traefik --configfile", "-m coterie.cli service", "-m coterie.server")
+_KINDS = ("-m coterie.cli.demo.jupyterhub", "traefik --configfile", "-m coterie.cli service", "-m coterie.server")
 _LOOK_AGAIN_SECONDS = 0.05
 
 

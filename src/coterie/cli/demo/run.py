@@ -172,7 +172,7 @@ async def _start_hub(state: DemoState, ports: Ports, *, subdomains: bool) -> Pro
     descriptor = os.open(state.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "wb") as log:
         return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "jupyterhub", "-f", str(state.config)),
+            *(sys.executable, "-m", "coterie.cli.demo.jupyterhub", "-f", str(state.config)),
             cwd=state.folder,
             env={**inherited, "PATH": path},
             stdin=DEVNULL,
