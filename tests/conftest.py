@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from playwright.async_api import Browser, async_playwright
 
+from support.chromium import CHROMIUM
 from support.demo import Demo, running_demo
 from support.postgresql import postgresql_server
 
@@ -30,6 +32,15 @@ async def servers_end_with_the_file(pytestconfig: pytest.Config) -> AsyncIterato
     yield
     if _DEMO in pytestconfig.stash:
         await pytestconfig.stash[_DEMO].stop_servers()
+
+
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    """Shared by all tests that drive one; each person has a context of their own in it."""
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(**CHROMIUM)
+        yield browser
+        await browser.close()
 
 
 @pytest.fixture(scope="session")

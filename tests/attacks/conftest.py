@@ -3,10 +3,9 @@ from which to attack others: alice and bob come to look at it."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 
 import pytest
-from playwright.async_api import Browser, async_playwright
 
 from attacks.as_a_server import Server, server_of
 from coterie.cli.demo.hub import why_unconfined
@@ -62,11 +61,3 @@ async def _taken_over(demo: Demo, name: str, roles: Mapping[str, str]) -> Server
         url = await demo.open(person, workspace)
     # The rest of what a place has nobody asks for.
     return await server_of(demo, Place(workspace, url, "", "", ""))
-
-
-@pytest.fixture(scope="session")
-async def browser() -> AsyncIterator[Browser]:
-    """Shared by all tests here; each opens a context of its own in it."""
-    async with async_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-background-networking", "--disable-gpu"]
-        yield await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)

@@ -12,10 +12,10 @@ from urllib.parse import urlencode, urlsplit
 
 import httpx
 import pytest
-from playwright.async_api import Request, Response, async_playwright
+from playwright.async_api import Browser as Chromium
+from playwright.async_api import Request, Response
 
 from attacks.signing_in import Browser
-from browser.conftest import CHROMIUM
 from browser.person import Person
 from coterie.cli.demo.web import loopback_client
 from revocation.holding import Place
@@ -186,7 +186,9 @@ async ({ service, secret }) => {
 
 
 @pytest.mark.browser
-async def test_no_page_of_a_server_makes_a_real_browser_accept(demo: Demo, home: Place, link: Link) -> None:
+async def test_no_page_of_a_server_makes_a_real_browser_accept(
+    demo: Demo, browser: Chromium, home: Place, link: Link
+) -> None:
     """Bob looks at a page of a workspace, of which its Editors choose what runs in it."""
     workspace = await demo.create("alice", "A trap")
     await demo.grant("alice", workspace, "bob", "viewer")
@@ -202,17 +204,15 @@ async def test_no_page_of_a_server_makes_a_real_browser_accept(demo: Demo, home:
         if answer.request in sent:
             answered.append(answer.status)
 
-    async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(**CHROMIUM)
-        bob = await Person.arrive(chromium, "bob", demo.hub_url, demo.service_url)
-        bob.context.on("request", note_request)
-        bob.context.on("response", note_answer)
-        await bob.page.goto(f"{url}lab")
-        await bob.in_lab()
-        read: list[Any] = await bob.page.evaluate(_TRY, {"service": demo.service_url, "secret": link.secret})
-        frames = [frame for frame in bob.page.frames if "/invite/" in frame.url]
-        shown = [await frame.get_by_role("button", name="Accept").count() for frame in frames]
-        await chromium.close()
+    bob = await Person.arrive(browser, "bob", demo.hub_url, demo.service_url)
+    bob.context.on("request", note_request)
+    bob.context.on("response", note_answer)
+    await bob.page.goto(f"{url}lab")
+    await bob.in_lab()
+    read: list[Any] = await bob.page.evaluate(_TRY, {"service": demo.service_url, "secret": link.secret})
+    frames = [frame for frame in bob.page.frames if "/invite/" in frame.url]
+    shown = [await frame.get_by_role("button", name="Accept").count() for frame in frames]
+    await bob.context.close()
 
     # They went out, with his cookies, and what was answered at all was a refusal.
     assert len(sent) >= 6

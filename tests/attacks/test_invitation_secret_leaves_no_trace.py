@@ -13,9 +13,8 @@ from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-from playwright.async_api import async_playwright, expect
+from playwright.async_api import Browser, expect
 
-from browser.conftest import CHROMIUM
 from browser.person import START_MS, Person
 from coterie.cli.demo.processes import descendants
 from coterie.cli.demo.web import loopback_client
@@ -30,14 +29,14 @@ _TELLING = 16
 
 
 @pytest.fixture(scope="module")
-async def links(demo: Demo) -> list[Link]:
+async def links(demo: Demo, browser: Browser) -> list[Link]:
     """Links that were sent in every way that there is."""
     # Of whoever makes so many mistakes no more is taken for a while.
     async with at_home(demo) as place, with_people(demo, 1) as (peopled, (clumsy,)):
-        return await _send_everywhere(peopled, place, clumsy)
+        return await _send_everywhere(peopled, browser, place, clumsy)
 
 
-async def _send_everywhere(demo: Demo, place: Place, clumsy: str) -> list[Link]:
+async def _send_everywhere(demo: Demo, browser: Browser, place: Place, clumsy: str) -> list[Link]:
     made = [await invite(demo, "alice", place.id, max_uses=9) for _ in range(3)]
     first, second, third = made
     for who in ("alice", "bob", "carol"):
@@ -52,7 +51,7 @@ async def _send_everywhere(demo: Demo, place: Place, clumsy: str) -> list[Link]:
                 headers = {"Content-Type": kind, "X-CSRF-Token": "x", "Sec-Fetch-Site": "same-origin"}
                 await demo.server(who, "POST", f"{demo.service_url}{where}", content=body, headers=headers)
     await _by_hand(demo)
-    made += await _in_a_browser(demo)
+    made += await _in_a_browser(demo, browser)
     assert 204 == (await demo.api("alice", "DELETE", f"workspaces/~alice/invitations/{second.id}")).status_code
     await accept(demo, "erin", second)
     await revoke_everything(demo, "alice", place.id)
@@ -103,31 +102,30 @@ async def _by_hand(demo: Demo) -> None:
     await demo.api("alice", "GET", "workspaces/~alice/guests")
 
 
-async def _in_a_browser(demo: Demo) -> list[Link]:
+async def _in_a_browser(demo: Demo, browser: Browser) -> list[Link]:
     """Alice makes a link in her window, and bob, who signs in for it, accepts: the links that she saw."""
     link = await invite(demo, "alice", "~alice")
-    async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(**CHROMIUM)
-        alice = await Person.arrive(chromium, "alice", demo.hub_url, demo.service_url)
-        await alice.page.goto(f"{demo.service_url}w/~alice/share#invitations")
-        await alice.page.get_by_role("button", name="Create invitation link").click()
-        shown = alice.page.locator("#invite-link")
-        await expect(shown).not_to_have_value("")
-        in_window = Link("", await shown.input_value())
-        context = await chromium.new_context()
-        page = await context.new_page()
-        await page.goto(in_window.url)
-        await page.get_by_text("Sign in").first.click()
-        await page.get_by_label("Username").fill("erin")
-        await page.get_by_label("Password").fill("coterie")
-        await page.get_by_role("button", name="Sign in").click()
-        await page.get_by_role("button", name="Accept").click()
-        # The home, or the Hub, which asks first whether to go there.
-        await page.wait_for_url(re.compile(r"user[-/]alice"), timeout=START_MS, wait_until="commit")
-        await page.goto(link.url)
-        await expect(page.get_by_role("button", name="Accept")).to_be_visible()
-        await page.get_by_role("button", name="Decline").click()
-        await chromium.close()
+    alice = await Person.arrive(browser, "alice", demo.hub_url, demo.service_url)
+    await alice.page.goto(f"{demo.service_url}w/~alice/share#invitations")
+    await alice.page.get_by_role("button", name="Create invitation link").click()
+    shown = alice.page.locator("#invite-link")
+    await expect(shown).not_to_have_value("")
+    in_window = Link("", await shown.input_value())
+    context = await browser.new_context()
+    page = await context.new_page()
+    await page.goto(in_window.url)
+    await page.get_by_text("Sign in").first.click()
+    await page.get_by_label("Username").fill("erin")
+    await page.get_by_label("Password").fill("coterie")
+    await page.get_by_role("button", name="Sign in").click()
+    await page.get_by_role("button", name="Accept").click()
+    # The home, or the Hub, which asks first whether to go there.
+    await page.wait_for_url(re.compile(r"user[-/]alice"), timeout=START_MS, wait_until="commit")
+    await page.goto(link.url)
+    await expect(page.get_by_role("button", name="Accept")).to_be_visible()
+    await page.get_by_role("button", name="Decline").click()
+    await context.close()
+    await alice.context.close()
     return [link, in_window]
 
 

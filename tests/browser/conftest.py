@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.async_api import Browser, async_playwright, expect
+from playwright.async_api import Browser, expect
 
 from browser.person import Person
 from support.demo import Demo
@@ -15,20 +14,6 @@ from support.demo import Demo
 RESULTS = Path(__file__).parents[2] / "test-results"
 # Two cores carry a Hub, its servers and three browsers.
 expect.set_options(timeout=20_000)
-
-#: Debian's Chromium, which resolves ``*.localhost`` by itself.
-CHROMIUM: dict[str, Any] = {
-    "executable_path": "/usr/bin/chromium",
-    "args": [
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-background-networking",
-        "--disable-quic",
-        "--no-first-run",
-        "--disable-component-update",
-        "--disable-sync",
-    ],
-}
 
 _FAILED = pytest.StashKey[bool]()
 
@@ -42,13 +27,6 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     if report.when == "call":
         item.stash[_FAILED] = report.failed
     return report
-
-
-@pytest.fixture(scope="session")
-async def browser() -> AsyncIterator[Browser]:
-    """Shared by all tests here; each person has a context of their own in it."""
-    async with async_playwright() as playwright:
-        yield await playwright.chromium.launch(**CHROMIUM)
 
 
 @pytest.fixture

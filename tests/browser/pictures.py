@@ -14,8 +14,8 @@ from playwright.async_api import Browser, async_playwright, expect
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from browser.conftest import CHROMIUM
 from browser.person import START_MS, Person
+from support.chromium import CHROMIUM
 from support.demo import Demo, running_demo
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"

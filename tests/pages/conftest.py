@@ -10,7 +10,6 @@ from pathlib import Path
 import httpx
 import pytest
 import uvicorn
-from playwright.async_api import Browser, async_playwright
 
 from coterie.hubapi import Directory
 from coterie.service.app import create_app, put_together
@@ -50,14 +49,6 @@ async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ser
         yield Service(settings.public_url, hub, world)
         server.should_exit = True
         await running
-
-
-@pytest.fixture(scope="session")
-async def browser() -> AsyncIterator[Browser]:
-    """Shared by all tests here; each opens a context of its own in it."""
-    async with async_playwright() as playwright:
-        arguments = ["--no-sandbox", "--disable-background-networking", "--disable-gpu"]
-        yield await playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)
 
 
 @pytest.fixture
