@@ -23,7 +23,8 @@ from coterie.cli.demo.hub import why_unconfined  # noqa: E402
 from revocation.holding import account_of  # noqa: E402
 from support.demo import Demo, running_demo  # noqa: E402
 
-ROUNDS = 15
+#: The Hub looks for a new server at moments that it draws, seconds apart at last: few rounds say little.
+ROUNDS = 40
 #: What confinement may make of the time.
 AT_MOST = 1.1
 
