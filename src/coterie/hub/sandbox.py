@@ -18,7 +18,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from subprocess import DEVNULL, PIPE, Popen
 
 import coterie
 from coterie.hub.system_calls import refusals
@@ -87,9 +86,8 @@ class Sandbox:
     """One server's sandbox. *home* is the only folder of the machine that it can write in; *readable* are files and
     folders that it sees beside the system's, at the places where they are.
 
-    *user* is the user and group to become, which only root can, in a user namespace that knows root and that one, where
-    this machine makes such. None: the Hub's own, in one that knows no other. *can_end_namespaces*: bubblewrap knows how
-    to keep it from making further user namespaces.
+    *user* is the user and group to become, which only root can. None: the Hub's own, in a user namespace that knows no
+    other. *can_end_namespaces*: bubblewrap knows how to keep it from making further user namespaces.
     """
 
     home: Path
@@ -123,20 +121,17 @@ class Sandbox:
 @dataclass(frozen=True, slots=True)
 class Descriptors:
     """What bubblewrap reads: a sandbox's /etc/passwd and /etc/group, and the filter of system calls, where there is one
-    for this machine. Into *told* it writes who the first process inside is, see ``first_inside``. *users* is the user
-    namespace to work in, where that is made for it."""
+    for this machine. Into *told* it writes who the first process inside is, see ``first_inside``."""
 
     passwd: int
     group: int
     refusals: int | None
     told: int
-    users: int | None = None
 
     @property
     def all(self) -> tuple[int, ...]:
         """Those that the process which is started has to inherit."""
-        every = (self.passwd, self.group, self.told, self.refusals, self.users)
-        return tuple(one for one in every if one is not None)
+        return tuple(one for one in (self.passwd, self.group, self.told, self.refusals) if one is not None)
 
 
 def sandbox_command(sandbox: Sandbox, command: Sequence[str], files: Descriptors) -> list[str]:
@@ -144,7 +139,6 @@ def sandbox_command(sandbox: Sandbox, command: Sequence[str], files: Descriptors
     return [
         *("/bin/sh", "-c", _KEEPER, "coterie-sandbox", "bwrap"),
         *_namespaces(sandbox),
-        *([] if files.users is None else ["--userns", str(files.users)]),
         *_system(),
         *_own_places(sandbox),
         *("--perms", "0644", "--file", str(files.passwd), "/etc/passwd"),
@@ -316,37 +310,6 @@ def why_no_sandbox(user: int | None = None) -> str | None:
     return None
 
 
-@cache
-def _makes_user_namespaces() -> bool:
-    """Whether bubblewrap as root can work in a user namespace here: not in a container whose own /proc is not whole."""
-    with ExitStack() as stack:
-        users = _user_namespace(_USER_INSIDE, stack)
-        if users is None:
-            return False
-        command = ["bwrap", "--userns", str(users), "--unshare-pid", "--ro-bind", "/", "/", "--proc", "/proc", "true"]
-        try:
-            subprocess.run(command, pass_fds=[users], capture_output=True, check=True, timeout=_TRIED_FOR)
-        except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
-            return False
-    return True
-
-
-def _user_namespace(user: int, stack: ExitStack) -> int | None:
-    """A new user namespace that knows root and *user* as who they are; None where none can be had. What becomes *user*
-    in there could do so nowhere else, and to no other (user_namespaces(7)). Bubblewrap's own would know one alone."""
-    with Popen(["unshare", "--user", "sh", "-c", "echo; read _"], stdin=PIPE, stdout=PIPE, stderr=DEVNULL) as keeper:
-        if keeper.stdout is None or not keeper.stdout.readline():
-            return None
-        try:
-            for kind in ("uid_map", "gid_map"):
-                Path(f"/proc/{keeper.pid}/{kind}").write_text(f"0 0 1\n{user} {user} 1\n")
-            users = os.open(f"/proc/{keeper.pid}/ns/user", os.O_RDONLY)
-        except OSError:
-            return None
-    stack.callback(os.close, users)
-    return users
-
-
 def _try(user: int | None, command: Sequence[str]) -> str | None:
     with tempfile.TemporaryDirectory(prefix="coterie-") as folder:
         if user is not None:
@@ -382,15 +345,12 @@ def descriptors_for(sandbox: Sandbox) -> Iterator[Descriptors]:
             stack.callback(os.close, descriptor)
             return descriptor
 
-        calls, users = refusals(), None
-        if sandbox.user is not None and _makes_user_namespaces():
-            users = _user_namespace(sandbox.user, stack)
+        calls = refusals()
         yield Descriptors(
             passwd=opened(sandbox.passwd.encode()),
             group=opened(sandbox.group.encode()),
             refusals=None if calls is None else opened(calls),
             told=opened(b""),
-            users=users,
         )
 
 
