@@ -89,7 +89,14 @@ async def test_the_allowance_is_told(app: FastAPI) -> None:
     assert ("too-many-requests", "1000") == (answers[-1].json()["code"], answers[-1].headers["Retry-After"])
 
 
-async def test_a_token_that_was_revoked_counts_for_its_owner_no_longer(app: FastAPI, hub: HubWithTokens) -> None:
+@pytest.mark.parametrize(
+    ("method", "path", "content", "status"),
+    [("GET", "not-there", b"", 404), ("POST", "workspaces", bytes(Limits().body_bytes + 1), 413)],
+    ids=["what is not there", "too large"],
+)
+async def test_a_token_that_was_revoked_counts_for_its_owner_no_longer(
+    app: FastAPI, hub: HubWithTokens, method: str, path: str, content: bytes, status: int
+) -> None:
     """Also where it is used for what nobody has to be known for."""
     seconds = 0.0
     app.state.tokens = Tokens(hub, clock=lambda: seconds)
@@ -97,11 +104,11 @@ async def test_a_token_that_was_revoked_counts_for_its_owner_no_longer(app: Fast
         before = (await alice.get("api/v1/me")).status_code
         hub.revoked.add("alice")
         seconds = 6.0
-        flood = [(await alice.get("api/v1/not-there")).status_code for _ in range(6)]
+        flood = [(await alice.request(method, f"api/v1/{path}", content=content)).status_code for _ in range(6)]
     async with _alice(app, "192.0.2.2") as alice:
         own = (await alice.get("api/v1/me", headers={"Authorization": "Bearer another"})).status_code
 
-    assert (200, [404] * 4 + [429] * 2, 200) == (before, flood, own)
+    assert (200, [status] * 4 + [429] * 2, 200) == (before, flood, own)
 
 
 async def test_who_has_a_token_like_a_servers_has_ten_times_as_much_and_not_more(app: FastAPI) -> None:

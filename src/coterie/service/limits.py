@@ -205,10 +205,6 @@ class WithinLimits:
                     refusal = problems.answer(request, ProblemCode.TOO_MANY_REQUESTS, sentence, headers)
                     await refusal(scope, receive, send)
                     return
-                if self._announces_too_much(request):
-                    sentence = _too_large(self._limits).detail
-                    await problems.answer(request, ProblemCode.CONTENT_TOO_LARGE, sentence)(scope, receive, send)
-                    return
                 body = _Body(receive, self._limits)
                 async with self._turns.turn(caller) as end_turn:
 
@@ -221,7 +217,13 @@ class WithinLimits:
                             end_turn()
                         await send(message)
 
-                    await self._app(scope, body.read, send_in_time)
+                    if self._announces_too_much(request):
+                        too_large = problems.answer(
+                            request, ProblemCode.CONTENT_TOO_LARGE, _too_large(self._limits).detail
+                        )
+                        await too_large(scope, receive, send_in_time)
+                    else:
+                        await self._app(scope, body.read, send_in_time)
             if caller is not None:
                 await self._ask_again(request)
         except TimeoutError:
