@@ -39,6 +39,20 @@ def writes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture(autouse=True)
+def delegated(monkeypatch: pytest.MonkeyPatch) -> set[str]:
+    """The groups that systemd marks as given away (systemd.resource-control(5), "Delegate=")."""
+    marked = {"coterie.service"}
+
+    def getxattr(folder: Path, name: str) -> bytes:
+        if name != "user.delegate" or folder.name not in marked:
+            raise OSError(errno.ENODATA, os.strerror(errno.ENODATA))
+        return b"1"
+
+    monkeypatch.setattr(os, "getxattr", getxattr)
+    return marked
+
+
+@pytest.fixture(autouse=True)
 def nothing_said_yet() -> None:
     cgroups._warn_once.cache_clear()
 
@@ -96,13 +110,13 @@ def test_the_second_version_has_one_beside_the_hubs_own(tmp_path: Path, writes: 
     assert (folder / "memory.max").read_text() == "1000"
     assert (folder / "pids.max").read_text() == "20"
     assert (folder / "cpu.max").read_text() == "150000 100000"
-    assert writes == ["hub: +memory +pids", "coterie.service: +memory +pids", "coterie.service: +cpu"]
+    assert writes == ["coterie.service: +memory +pids", "coterie.service: +cpu"]
 
     # The next server's: beside the first one's, which is not somebody else's.
     writes.clear()
     again = make_groups("next", SHARES, mounted=tmp_path / "mounted", own=tmp_path / "own")
     assert again == ControlGroups((folder.with_name("next"),), limits_memory=True)
-    assert writes == ["hub: +memory +pids"]
+    assert writes == []
 
 
 def test_a_hub_in_the_group_that_it_was_given_has_none_and_leaves_the_group_as_it_was(
@@ -125,11 +139,11 @@ def test_what_was_not_asked_for_is_not_missed(tmp_path: Path, caplog: pytest.Log
     assert caplog.records == []
 
 
-def test_groups_among_which_others_lie_are_not_changed(tmp_path: Path, writes: list[str]) -> None:
-    files = _service("hub/") | {"coterie.service/others/cgroup.procs": ""}
+def test_a_group_that_was_not_given_away_is_not_changed(tmp_path: Path, writes: list[str], delegated: set[str]) -> None:
+    delegated.clear()
 
-    assert _given(tmp_path, "0::/coterie.service/hub\n", files) == ControlGroups()
-    assert writes == ["hub: +memory +pids"]
+    assert _given(tmp_path, "0::/coterie.service/hub\n", _service("hub/")) == ControlGroups()
+    assert writes == []
 
 
 @pytest.mark.usefixtures("writes")

@@ -97,7 +97,7 @@ def _parents(mounted: Path, own: Path) -> dict[str, Path]:
             if controllers in ("memory", "pids", "cpu", "cpu,cpuacct", "cpuacct,cpu"):
                 found[controllers] = folder
                 break
-            if not controllers and _UNITED <= (given := _given_to_children(folder, mounted / path.lstrip("/"))):
+            if not controllers and _UNITED <= (given := _given_to_children(folder)):
                 found[",".join(sorted(given | {"united"}))] = folder
                 break
     return found
@@ -113,17 +113,12 @@ def _candidates(mounted: Path, controllers: str, path: str) -> Iterator[Path]:
         yield (mounted / path).parent
 
 
-def _given_to_children(folder: Path, own: Path) -> set[str]:
-    """The controllers that the groups in *folder* have, after they were given all that the Hub needs.
-
-    Whoever delegates a group leaves that to whom it is given (cgroup v2, "Enabling and Disabling"). Where there are
-    others' groups beside *own*, the folder is not the Hub's.
-    """
+def _given_to_children(folder: Path) -> set[str]:
+    """The controllers that the groups in *folder* have. Where systemd gave it to this process they get all that the Hub
+    needs: whoever delegates a group leaves that to whom it is given (https://systemd.io/CGROUP_DELEGATION/)."""
     control = folder / "cgroup.subtree_control"
     with suppress(OSError):
-        if not _UNITED <= set(control.read_text().split()) and all(
-            inner == own for inner in folder.iterdir() if inner.is_dir()
-        ):
+        if os.getxattr(folder, "user.delegate") == b"1" and not _UNITED <= set(control.read_text().split()):
             # Refused where processes run in *folder* itself, but only because memory is among them: with the others
             # alone it would become the root of threads, in which no group can have processes.
             for wanted in ("+memory +pids", "+cpu"):
