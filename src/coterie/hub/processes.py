@@ -14,11 +14,12 @@ _PROC = Path("/proc")
 def started_at(pid: int) -> int | None:
     """When *pid* was started, in ticks since the machine was; None where it does not run (any more).
 
-    With it a process is known again: a number alone may belong to another one since.
+    With it a process is known again: a number alone may belong to another one since. Raises OSError where that cannot
+    be told, for this process has as many files open as it may: then it must not count as ended.
     """
     try:
         content = (_PROC / str(pid) / "stat").read_text()
-    except OSError:
+    except (FileNotFoundError, ProcessLookupError):
         return None
     # What is in brackets is the process's own name for itself.
     state, *rest = content.rpartition(")")[2].split()
@@ -46,7 +47,7 @@ class Process:
         return started_at(self.pid) == self.started
 
     def kill(self) -> None:
-        """At once, if it is still there."""
+        """At once, if it is still there. Raises OSError as ``started_at`` does."""
         with suppress(ProcessLookupError):
             descriptor = os.pidfd_open(self.pid)
             try:
