@@ -47,6 +47,22 @@ def test_a_demo_runs_on_port_8000_and_in_the_users_state_folder(
         assert (options.no_subdomains, options.no_browser) == (False, False)
 
 
+def test_whoever_has_no_home_runs_the_service_and_is_asked_where_a_demo_shall_live(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setattr(Path, "expanduser", _no_home)
+
+    assert _parser().parse_args(["service"]).command == "service"
+    with pytest.raises(SystemExit):
+        _parser().parse_args(["demo"])
+    assert "required: --state" in capsys.readouterr().err
+
+
+def _no_home(_: Path) -> Path:
+    raise RuntimeError("Could not determine home directory.")
+
+
 @pytest.mark.parametrize("port", ["-1", "65536", "http", "", "8000.0", "٣"])
 def test_what_is_no_port_is_refused(port: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as refused:

@@ -36,8 +36,9 @@ def _parser() -> argparse.ArgumentParser:
         description="Runs a JupyterHub with Coterie, some people and a sample workspace, for this machine only.",
     )
     demo.add_argument("--port", type=_port, default=8000, help="port of the Hub's address (8000); 0 takes a free one")
+    state = _default_state()
     demo.add_argument(
-        "--state", type=Path, default=_default_state(), metavar="DIR", help="where it lives (%(default)s)"
+        "--state", type=Path, default=state, required=state is None, metavar="DIR", help="where it lives (%(default)s)"
     )
     demo.add_argument(
         "--no-subdomains",
@@ -54,10 +55,14 @@ def _port(text: str) -> int:
     raise argparse.ArgumentTypeError(f"{text!r} is no port: give a number from 0 to 65535")
 
 
-def _default_state() -> Path:
+def _default_state() -> Path | None:
+    """None where this process has no home, as users of some containers, whom /etc/passwd does not know, have none."""
     # An empty or relative XDG_STATE_HOME counts as not set, as its specification says.
     state = Path(os.environ.get("XDG_STATE_HOME", ""))
-    return (state if state.is_absolute() else Path("~/.local/state").expanduser()) / "coterie-demo"
+    try:
+        return (state if state.is_absolute() else Path("~/.local/state").expanduser()) / "coterie-demo"
+    except RuntimeError:
+        return None
 
 
 def _run_service() -> int:

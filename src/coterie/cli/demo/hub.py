@@ -82,7 +82,8 @@ def package_settings(
     environment: Mapping[str, str] = os.environ, system: Path = Path("/etc/pip.conf")
 ) -> dict[str, str]:
     """The variables with which pip in a kernel finds the packages that pip finds for whoever started the demo, by
-    their *environment*, the file that it names, or the one for all users. Those files may say more, and stay theirs."""
+    their *environment*, the file that it names, or the one for all users. Those files may say more, and stay theirs;
+    but a password in an index's address goes with it, into every kernel."""
     known = (*_PACKAGES, *_CERTIFICATES, *_WAYS, *_HABITS)
     own = environment.get("PIP_CONFIG_FILE")
     files = RawConfigParser()
@@ -103,13 +104,13 @@ def local_packages(settings: Mapping[str, str]) -> tuple[Path, ...]:
     words = [word for name in _PACKAGES for word in settings.get(name, "").split()]
     words += [settings[name] for name in _CERTIFICATES if name in settings]
     named = (unquote(word.removeprefix("file://")) if word.startswith("file://") else word for word in words)
-    return tuple(path for path in dict.fromkeys(map(Path, named)) if why_not_shown(path) is None and _is_there(path))
+    return tuple(path for path in dict.fromkeys(map(Path, named)) if _can_be_shown(path))
 
 
-def _is_there(path: Path) -> bool:
+def _can_be_shown(path: Path) -> bool:
     try:
-        return path.is_dir() or path.is_file()
-    except PermissionError:
+        return why_not_shown(path) is None and (path.is_dir() or path.is_file())
+    except (OSError, RuntimeError):  # one that leads nowhere: too long, or by links that lead to themselves
         return False
 
 
