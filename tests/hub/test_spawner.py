@@ -271,14 +271,15 @@ async def test_a_start_waits_for_what_is_left_of_the_last_run(start: Any, monkey
     spawner = await start("alice", sandbox=False)
     await spawner.stop(now=True)
     with subprocess.Popen(["sleep", "600"]) as left:  # noqa: ASYNC220  (it begins at once)
-        spawner.load_state({"inside": [left.pid, started_at(left.pid)]})
+        known_by = [left.pid, started_at(left.pid)]
+        spawner.load_state({"inside": known_by})
         with monkeypatch.context() as unkillable:
             unkillable.setattr(Process, "kill", lambda _process: None)
             unkillable.setattr("coterie.hub.confined._ENDED_WITHIN", 0.05)
             with pytest.raises(CannotStart, match="have not ended yet"):
                 await spawner.start()
         spawner.clear_state()
-        assert spawner.get_state() == {"inside": [left.pid, started_at(left.pid)]}
+        assert spawner.get_state() == {"inside": known_by}
 
         async def is_over() -> bool:
             return left.poll() is not None
