@@ -89,10 +89,12 @@ def configure(
     _add_service(hub, addresses, state, database_url, listen, site_administrators, trusted_proxies)
     _add_roles(hub)
     hub.authenticator_class = refuse_reserved_names(_resolve(hub, "authenticator_class", Authenticator))
-    spawner = _set_up_servers(c, addresses, state)
+    spawner = _set_up_servers(c, addresses)
     if issubclass(spawner, WorkspaceSpawner):
+        settings = _as_started(c, spawner)
+        if not settings.folder:
+            settings.folder = c.WorkspaceSpawner.folder = str(state / "servers")
         if sandbox:
-            settings = _as_started(c, spawner)
             _refuse_unreadable(settings.readable)
             _refuse_without_sandbox(settings, state)
             _refuse_to_show_secrets(c.JupyterHub, settings, state, database_url)
@@ -205,7 +207,7 @@ def _add_roles(hub: Config) -> None:
     hub.load_roles = roles
 
 
-def _set_up_servers(c: Config, addresses: Addresses, state: Path) -> type[Spawner]:
+def _set_up_servers(c: Config, addresses: Addresses) -> type[Spawner]:
     spawner: type[Spawner] = WorkspaceSpawner
     if "spawner_class" in c.JupyterHub:
         spawner = in_coterie(_resolve(c.JupyterHub, "spawner_class", Spawner))
@@ -217,8 +219,6 @@ def _set_up_servers(c: Config, addresses: Addresses, state: Path) -> type[Spawne
     c.JupyterHub.spawner_class = spawner
     set_unless_set(c.InCoterie, "service_url", addresses.service_for_servers)
     set_unless_set(c.InCoterie, "service_public_url", addresses.service)
-    if issubclass(spawner, WorkspaceSpawner) and not _as_started(c, spawner).folder:
-        c.WorkspaceSpawner.folder = str(state / "servers")
     return spawner
 
 
