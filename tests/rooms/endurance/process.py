@@ -78,6 +78,7 @@ class ServerProcess:
             "PYTHONPATH": os.pathsep.join([str(TESTS), str(TESTS.parent / "src")]),
             "HOME": str(self._folder),
             "JUPYTER_NO_CONFIG": "1",  # JupyterLab and other extensions stay away
+            "TMPDIR": str(self._folder),  # where that makes an empty folder, which a process that is killed leaves
             **{f"JUPYTER_{name}_DIR": str(self._folder / name.lower()) for name in ("CONFIG", "DATA", "RUNTIME")},
         }
         # A module run with -m would be imported once more by each process that the server starts.
