@@ -36,8 +36,9 @@ from sqlalchemy import make_url  # noqa: E402
 
 from coterie.hubapi import Directory, Hub, HubGroup, HubUser, TokenOwner  # noqa: E402
 from coterie.service.app import create_app, put_together  # noqa: E402
-from coterie.service.settings import Limits, Settings  # noqa: E402
+from coterie.service.settings import Limits  # noqa: E402
 from support.postgresql import create_database, postgresql_server  # noqa: E402
+from support.settings import without_a_hub  # noqa: E402
 
 REFERENCE = ROOT / "docs" / "reference" / "performance.md"
 MARKS = "<!-- listing: written by make bench-listing -->", "<!-- listing: end -->"
@@ -182,17 +183,7 @@ def _sqlite_text(value: object) -> object:
 @asynccontextmanager
 async def service_on(database_url: str) -> AsyncIterator[httpx.AsyncClient]:
     """The whole service in this process, called as alice."""
-    settings = Settings(
-        listen_host="127.0.0.1",
-        listen_port=0,
-        hub_api_url="http://127.0.0.1:1/",
-        api_token="unused",
-        client_id="service-coterie",
-        public_url="http://127.0.0.1:1/services/coterie/",
-        hub_url="http://hub.localhost/",
-        database_url=database_url,
-        limits=Limits(requests_per_second=0, requests_at_once=0),
-    )
+    settings = without_a_hub(database_url=database_url, limits=Limits(requests_per_second=0, requests_at_once=0))
     hub = Everybody()
     app = create_app(settings, put_together(settings, hub, Directory(hub, max_age=3600)))
     async with (

@@ -13,9 +13,10 @@ import uvicorn
 
 from coterie.hubapi import Directory
 from coterie.service.app import create_app, put_together
-from coterie.service.settings import Limits, Settings
+from coterie.service.settings import Limits
 from pages.hub_of_ours import HubOfOurs
 from pages.visiting import Service, Visitor
+from support.settings import without_a_hub
 
 
 @pytest.fixture(scope="session")
@@ -25,14 +26,9 @@ async def service(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ser
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
-        settings = Settings(
-            listen_host="127.0.0.1",
+        settings = without_a_hub(
             listen_port=port,
-            hub_api_url="http://127.0.0.1:1/",
-            api_token="unused",
-            client_id="service-coterie",
             public_url=f"http://127.0.0.1:{port}/services/coterie/",
-            hub_url="http://hub.localhost/",
             database_url=f"sqlite:///{folder}/coterie.sqlite",
             # Six people make all the requests of thousands of tests.
             limits=Limits(requests_per_second=0, requests_at_once=0),

@@ -16,18 +16,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from coterie.hubapi import Directory, TokenOwner
 from coterie.service.app import create_app, put_together
 from coterie.service.limits import WithinLimits
-from coterie.service.settings import Limits, Settings
+from coterie.service.settings import Limits
 from coterie.service.tokens import Tokens
 from pages.hub_of_ours import HubOfOurs
 from support.demo import until
+from support.settings import without_a_hub
 
 ELSEWHERE = {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
-SETTINGS = Settings(
-    listen_host="127.0.0.1",
-    listen_port=1,
-    hub_api_url="http://127.0.0.1:1/",
-    api_token="unused",
-    client_id="service-coterie",
+SETTINGS = without_a_hub(
     public_url="http://coterie.example/",
     hub_url="http://hub.example/",
     database_url="sqlite:///nowhere",

@@ -11,15 +11,11 @@ from coterie.service.headers import content_security_policy
 from coterie.service.settings import Settings
 from pages.html import read
 from pages.visiting import Service, Visitor
+from support.settings import without_a_hub
 
 Visitors = dict[str, Visitor]
 
-SETTINGS = Settings(
-    listen_host="127.0.0.1",
-    listen_port=1,
-    hub_api_url="http://127.0.0.1:1/",
-    api_token="unused",
-    client_id="service-coterie",
+SETTINGS = without_a_hub(
     public_url="https://coterie--service.hub.example.org:8443/services/coterie/",
     hub_url="https://hub.example.org:8443/",
     database_url="sqlite:///unused",

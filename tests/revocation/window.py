@@ -14,8 +14,8 @@ from coterie.actions.world import World
 from coterie.hubapi import Directory
 from coterie.policy import Person, Role
 from coterie.service.app import create_app, put_together
-from coterie.service.settings import Settings
 from pages.hub_of_ours import HubOfOurs
+from support.settings import without_a_hub
 
 
 class Window:
@@ -79,16 +79,7 @@ class Window:
 async def window_of_a_home(folder: Path) -> AsyncIterator[Window]:
     """Alice's window, of a service with a database in *folder*. Nobody is a guest yet."""
     database = folder / "coterie.sqlite"
-    settings = Settings(
-        listen_host="127.0.0.1",
-        listen_port=1,
-        hub_api_url="http://127.0.0.1:1/",
-        api_token="unused",
-        client_id="service-coterie",
-        public_url="http://127.0.0.1:1/services/coterie/",
-        hub_url="http://hub.localhost/",
-        database_url=f"sqlite:///{database}",
-    )
+    settings = without_a_hub(database_url=f"sqlite:///{database}")
     hub = HubOfOurs()
     world = put_together(settings, hub, Directory(hub, max_age=0))
     await world.store.migrate()
