@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import httpx
 
-from api.conftest import Service
+from api.service import Service
 from coterie.cli.demo.web import loopback_client
 
 

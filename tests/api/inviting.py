@@ -12,7 +12,7 @@ from uuid import uuid4
 import httpx
 
 from api.accounts import Account, account
-from api.conftest import Service
+from api.service import Service
 from coterie.actions.sessions import end_session, report_session
 from coterie.hubapi import Hub, HubServer, HubUser
 from coterie.service.app import create_app

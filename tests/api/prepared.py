@@ -18,8 +18,8 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from api.accounts import Account, account, hub
-from api.conftest import Service, settings_for
 from api.inviting import Place, RunningHub, Somebody, accept
+from api.service import Service, settings_for
 from coterie.hubapi import Directory, Hub
 from coterie.policy import Role
 from coterie.service.app import create_app, put_together

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 
 from api.accounts import account, forget_what_the_hub_said
-from api.conftest import Service
 from api.inviting import (
     Place,
-    RunningHub,
     Somebody,
     accept,
     home_of_somebody,
@@ -22,6 +20,7 @@ from api.inviting import (
     preview,
     refusals,
 )
+from api.service import Service
 from coterie.actions.guesses import GUESSES_MAX, WITHIN, Guesses
 from coterie.policy import PrincipalKind
 from coterie.wire.events import EventKind
@@ -37,48 +36,6 @@ IS_OWN = (409, "invitation-is-own")
 BLOCKED = (403, "invitation-blocked")
 NOT_RUNNING = (409, "server-not-running")
 TOO_MANY = (429, "too-many-guesses")
-
-
-@pytest.fixture
-def running(service: Service, monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    hub = RunningHub(service.world.hub)
-    monkeypatch.setattr(service.world.hub, "list_users", hub.list_users)
-    return hub.running
-
-
-@pytest.fixture
-async def home(service: Service, running: set[str]) -> AsyncIterator[Place]:
-    """The running home of a new account."""
-    async with home_of_somebody(service, running) as (place, _):
-        await place.start()
-        yield place
-
-
-@pytest.fixture
-async def place(service: Service, running: set[str]) -> Place:
-    """A workspace of alice's."""
-    return Place(service, Somebody(service, "alice"), await service.create("alice"), running)
-
-
-@pytest.fixture(params=["workspace", "home"])
-def shared(request: pytest.FixtureRequest, place: Place, home: Place) -> Place:
-    """Either of them."""
-    return place if request.param == "workspace" else home
-
-
-@pytest.fixture
-def bob(service: Service) -> Somebody:
-    return Somebody(service, "bob")
-
-
-@pytest.fixture
-def carol(service: Service) -> Somebody:
-    return Somebody(service, "carol")
-
-
-@pytest.fixture
-def erin(service: Service) -> Somebody:
-    return Somebody(service, "erin")
 
 
 @pytest.fixture(autouse=True)

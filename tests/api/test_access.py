@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from api.accounts import unused_name
-from api.conftest import Service
+from api.service import Service
 
 pytestmark = pytest.mark.hub
 

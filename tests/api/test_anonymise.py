@@ -11,7 +11,7 @@ from urllib.parse import quote
 import pytest
 
 from api.accounts import Account, account, forget_what_the_hub_said, unused_name
-from api.conftest import Service
+from api.service import Service
 from coterie.actions import admit
 from coterie.actions.actor import Actor
 from coterie.actions.create import create_workspace

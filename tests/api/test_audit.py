@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from api.accounts import account, forget_what_the_hub_said, hub
-from api.conftest import Service
+from api.service import Service
 from coterie.actions import audit
 from coterie.actions.actor import Actor
 from coterie.actions.stop import stop_workspace

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from api.conftest import Service
+from api.service import Service
 from coterie.hubapi import HubUnavailable
 from coterie.service.app import create_app
 

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import insert
 
 from api.accounts import account
-from api.conftest import Service
+from api.service import Service
 from coterie.actions.actor import Actor
 from coterie.actions.copy import copy_workspace, find_source
 from coterie.actions.sessions import report_session

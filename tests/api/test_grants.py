@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import insert
 
 from api.accounts import account, forget_what_the_hub_said
-from api.conftest import Service
+from api.service import Service
 from coterie.policy import Principal, PrincipalKind, Role
 from coterie.store.tables import grants as grants_table
 from support.waiting import until_it_waits_or_is_done

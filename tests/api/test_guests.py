@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
@@ -11,8 +10,8 @@ import pytest
 from sqlalchemy import Connection, Engine, event
 
 from api.accounts import account
-from api.conftest import Service
-from api.inviting import Place, RunningHub, Somebody, accept, home_of_somebody, preview, refusals
+from api.inviting import Place, Somebody, accept, preview, refusals
+from api.service import Service
 from coterie.policy import Principal, PrincipalKind, Role
 from coterie.store import StoredPerson
 from coterie.wire.events import EventKind
@@ -20,43 +19,6 @@ from coterie.wire.events import EventKind
 pytestmark = pytest.mark.hub
 
 NOBODY = (404, "not-found")
-
-
-@pytest.fixture
-def running(service: Service, monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    hub = RunningHub(service.world.hub)
-    monkeypatch.setattr(service.world.hub, "list_users", hub.list_users)
-    return hub.running
-
-
-@pytest.fixture
-async def home(service: Service, running: set[str]) -> AsyncIterator[Place]:
-    """The running home of a new account."""
-    async with home_of_somebody(service, running) as (place, _):
-        await place.start()
-        yield place
-
-
-@pytest.fixture
-async def place(service: Service, running: set[str]) -> Place:
-    """A workspace of alice's."""
-    return Place(service, Somebody(service, "alice"), await service.create("alice"), running)
-
-
-@pytest.fixture(params=["workspace", "home"])
-def shared(request: pytest.FixtureRequest, place: Place, home: Place) -> Place:
-    """Either of them."""
-    return place if request.param == "workspace" else home
-
-
-@pytest.fixture
-def bob(service: Service) -> Somebody:
-    return Somebody(service, "bob")
-
-
-@pytest.fixture
-def erin(service: Service) -> Somebody:
-    return Somebody(service, "erin")
 
 
 async def revoke(place: Place, name: str, query: str = "", by: Somebody | None = None) -> Any:

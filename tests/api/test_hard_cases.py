@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import insert
 
 from api.accounts import account, forget_what_the_hub_said, hub, unused_name
-from api.conftest import Service
+from api.service import Service
 from coterie.actions.errors import UNAVAILABLE_PRINCIPAL
 from coterie.policy import PrincipalKind, Role
 from coterie.store.engine import for_writing, open_engine, parse_url

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 from urllib.parse import quote
 
@@ -10,8 +9,8 @@ import httpx
 import pytest
 
 from api.accounts import account, forget_what_the_hub_said, hub
-from api.conftest import Service
-from api.inviting import Place, RunningHub, Somebody, accept, home_of_somebody
+from api.inviting import Place, Somebody, accept
+from api.service import Service
 from coterie.actions.admit import wait_for_shares
 from coterie.policy import ADMITTED
 from coterie.store import EntryState
@@ -20,26 +19,6 @@ from support.demo import until
 pytestmark = pytest.mark.hub
 
 NOT_FOUND = (404, "not-found")
-
-
-@pytest.fixture
-def running(service: Service, monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    hub = RunningHub(service.world.hub)
-    monkeypatch.setattr(service.world.hub, "list_users", hub.list_users)
-    return hub.running
-
-
-@pytest.fixture
-async def home(service: Service, running: set[str]) -> AsyncIterator[Place]:
-    """The running home of a new account."""
-    async with home_of_somebody(service, running) as (place, _):
-        await place.start()
-        yield place
-
-
-@pytest.fixture
-def erin(service: Service) -> Somebody:
-    return Somebody(service, "erin")
 
 
 async def share(home: Place, kind: str, name: str, *scopes: str) -> None:

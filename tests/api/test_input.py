@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import pytest
 
-from api.conftest import Service
+from api.service import Service
 
 pytestmark = pytest.mark.hub
 

@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import select
 
 from api.accounts import account
-from api.conftest import Service
-from api.inviting import Place, RunningHub, Somebody, accept, home_of_somebody, later, preview, secret_of
+from api.inviting import Place, Somebody, accept, home_of_somebody, later, preview, secret_of
+from api.service import Service
 from coterie.actions import invite
 from coterie.actions.invite import digest_of
 from coterie.store.tables import audit, invitations, metadata, outbox
@@ -25,22 +25,10 @@ HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
-def running(service: Service, monkeypatch: pytest.MonkeyPatch) -> set[str]:
-    hub = RunningHub(service.world.hub)
-    monkeypatch.setattr(service.world.hub, "list_users", hub.list_users)
-    return hub.running
-
-
-@pytest.fixture
 async def home(service: Service, running: set[str]) -> AsyncIterator[Place]:
+    """A home that does not run."""
     async with home_of_somebody(service, running) as (place, _):
         yield place
-
-
-@pytest.fixture
-async def place(service: Service, running: set[str]) -> Place:
-    """A workspace of alice's."""
-    return Place(service, Somebody(service, "alice"), await service.create("alice"), running)
 
 
 async def made(place: Place, **body: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from api.conftest import Service
+from api.service import Service
 
 pytestmark = pytest.mark.hub
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 
 from api.calls import CALLS, FOR_ANYBODY, template
-from api.conftest import Service
+from api.service import Service
 from coterie.policy import GRANTABLE, Act, GeneralAccess, Role
 from support.matrix import (
     Ask,

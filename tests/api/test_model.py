@@ -19,7 +19,6 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from api.conftest import settings_for
 from api.plain_model import (
     LEVELS,
     OK,
@@ -33,6 +32,7 @@ from api.plain_model import (
     in_order,
     strength,
 )
+from api.service import settings_for
 from conftest import IS_SOAK
 from coterie.cli.demo.web import loopback_client
 from coterie.hubapi import Directory, Hub, HubUnavailable

@@ -10,7 +10,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from api.conftest import Service
+from api.service import Service
 from coterie.cli.demo.web import loopback_client
 from coterie.policy import Principal, PrincipalKind
 from coterie.store import StoredWorkspace

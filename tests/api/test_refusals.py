@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from api.conftest import Service, settings_for
+from api.service import Service, settings_for
 from coterie.actions import refusals
 from coterie.service.app import create_app, make_world
 from support.demo import Demo, until

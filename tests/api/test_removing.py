@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from api.conftest import Service
+from api.service import Service
 from coterie.actions.removing import remove_accounts
 from coterie.actions.world import World
 from coterie.hubapi import Hub, HubError, HubRefused, HubServer, HubUnavailable, HubUser

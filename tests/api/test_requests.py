@@ -12,7 +12,7 @@ import httpx
 import pytest
 from sqlalchemy import insert
 
-from api.conftest import Service
+from api.service import Service
 from coterie.actions import follow
 from coterie.store import AuditEntry, StoredEvent, columns
 from coterie.store.engine import for_writing, open_engine, parse_url

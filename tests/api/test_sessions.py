@@ -8,8 +8,8 @@ from uuid import uuid4
 
 import pytest
 
-from api.conftest import Service
 from api.inviting import Place, Somebody, accept
+from api.service import Service
 from coterie.actions.admit import keep_shares_in_step
 from coterie.actions.explain import decide_at_once, decide_for_server
 from coterie.actions.sessions import end_session, report_session

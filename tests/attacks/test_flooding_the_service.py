@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from api.conftest import settings_for
+from api.service import settings_for
 from attacks.plain_http import port_behind
 from coterie.cli.demo.web import loopback_client
 from coterie.service.app import create_app, make_world
