@@ -266,10 +266,7 @@ class ConfinedSpawner(SimpleLocalProcessSpawner):
         super().clear_state()
         if self._inside is not None:
             self._inside.kill()
-        if not self._groups.remove():
-            # What was inside ends a moment after what confined it.
-            with suppress(RuntimeError):  # where the Hub itself is at its end
-                asyncio.get_running_loop().call_later(_ENDED_WITHIN, self._groups.remove)
+        _remove_when_empty(self._groups)
         self._groups = ControlGroups()
         self._started_at = None
         if self._runtime is not None:
@@ -297,6 +294,13 @@ async def _first_process(files: Descriptors, keeper: Popen[bytes]) -> Process | 
         if pid is not None or has_ended:
             return None if pid is None else Process.of(pid)
         await asyncio.sleep(_LOOK_AGAIN)
+
+
+def _remove_when_empty(groups: ControlGroups, tries: int = 10) -> None:
+    # What was inside ends a moment after what confined it.
+    if not groups.remove() and tries > 1:
+        with suppress(RuntimeError):  # where the Hub itself is at its end
+            asyncio.get_running_loop().call_later(_ENDED_WITHIN, _remove_when_empty, groups, tries - 1)
 
 
 def _allowed(kind: int, limit: int | None) -> int | None:
