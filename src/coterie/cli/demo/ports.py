@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import errno
+import random
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 from coterie.cli.demo.hub import Ports
 
 LOOPBACK = "127.0.0.1"
 _OTHER_LOOPBACK = "::1"
+#: Below those that Linux gives to whoever asks for any (ip_local_port_range): one of these could go to somebody else
+#: between now and when the Hub, the proxy and the service take theirs.
+_FREE = range(20_000, 32_000)
 
 
 class PortTaken(Exception):
@@ -41,6 +45,13 @@ def kept_from_others(port: int) -> Iterator[None]:
 
 
 def _listen(port: int) -> socket.socket:
+    for candidate in [] if port else random.sample(_FREE, 50):
+        with suppress(PortTaken):
+            return _listen_at(candidate)
+    return _listen_at(port)
+
+
+def _listen_at(port: int) -> socket.socket:
     listener = socket.socket()
     # Connections of a demo that just ended may linger on the port; a listener on it is still an error.
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
