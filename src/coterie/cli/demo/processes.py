@@ -12,6 +12,8 @@ from pathlib import Path
 _PROC = Path("/proc")
 _KINDS = ("-m coterie.cli.demo.jupyterhub", "traefik --configfile", "-m coterie.cli service", "-m coterie.server")
 _LOOK_AGAIN_SECONDS = 0.05
+#: What is killed ends, as soon as it gets a processor.
+_KILLED_WITHIN_SECONDS = 10.0
 
 
 def children(pid: int) -> set[int]:
@@ -65,10 +67,10 @@ def belongs_to_demo(pid: int, folder: Path) -> bool:
 async def end(pids: Iterable[int], *, seconds: float) -> None:
     """Asks each to end, and kills those that are still there after *seconds*. Returns when all are gone."""
     left = set(pids)
-    for number in (signal.SIGTERM, signal.SIGKILL):
+    for number, within in ((signal.SIGTERM, seconds), (signal.SIGKILL, _KILLED_WITHIN_SECONDS)):
         for pid in left:
             _signal(pid, number)
-        left = await wait_until_gone(left, seconds=seconds)
+        left = await wait_until_gone(left, seconds=within)
         if not left:
             return
 

@@ -112,6 +112,7 @@ class _Demo:
                 await make_sample(http, self._addresses.service, tokens[OWNER], self._state.samples)
             except httpx.HTTPError as error:
                 raise self._failed(f"could not be set up ({error})") from error
+        self._note_processes()
 
     async def watch(self) -> None:
         """Goes on until the Hub ends by itself, which it should not: raises DemoFailed."""
