@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import resource
 import socket
@@ -25,7 +26,7 @@ from coterie.server.connection_limit import ConnectionLimit, GuardedServer, most
 from rooms.serving import eventually
 from support.demo import until
 
-WITHIN = 5.0
+WITHIN = 20.0
 HELLO = request("GET", "/hello", "Host: here")
 #: Headers that do not end.
 PIECE = b"GET /hello HTTP/1.1\r\nHost: here\r\n"
@@ -126,7 +127,8 @@ async def says_hello(line: Line) -> bool:
 
 
 async def is_gone(line: Line) -> bool:
-    return await line.rest(WITHIN) == b""
+    # Of a line that is still open nothing came either.
+    return await line.rest(WITHIN) == b"" and (line._reader.at_eof() or line._reader.exception() is not None)
 
 
 async def test_the_connection_that_has_waited_longest_makes_room_for_a_new_one(place: Place) -> None:
@@ -201,7 +203,7 @@ async def test_websockets_that_have_ended_take_no_room(place: Place) -> None:
     assert len(place.streams) == 10
 
 
-@pytest.mark.parametrize("place", [(10, 0.3)], indirect=True)
+@pytest.mark.parametrize("place", [(10, 2.0)], indirect=True)
 @pytest.mark.parametrize("beginning", [b"", PIECE], ids=["nothing", "a piece"])
 async def test_who_does_not_say_what_they_want_is_not_waited_for(place: Place, beginning: bytes) -> None:
     silent, asking = await place.line(), await place.line()
@@ -219,8 +221,9 @@ async def test_an_abrupt_burst_passes(place: Place) -> None:
         for one in burst:
             one.setblocking(False)
             one.connect_ex(("127.0.0.1", place.port))
-        # Whoever comes in the middle of it may be closed again before having said a word.
-        await until(place.answers, within=WITHIN)
+        # Whoever comes in the middle of it may be closed again before having said a word, or find the queue full: then
+        # the kernel tries again after one, three and seven seconds.
+        await until(place.answers, within=60)
         assert len(place.limit) <= 500
     finally:
         for one in burst:
@@ -251,6 +254,7 @@ async def test_where_no_more_files_can_be_opened_the_longest_wait_ends_or_the_ne
         for client in clients:
             client.settimeout(WITHIN)
         first, last, latest = clients[:24], clients[24], clients[25:]
+        gc.collect()  # what others left open would be closed in the middle of this
         stack.enter_context(files_left(10))
         for client in [*first, last]:
             await asyncio.to_thread(client.connect, ("127.0.0.1", place.port))

@@ -106,7 +106,7 @@ async def test_the_owner_alone_is_told_who_accepted_and_everybody_sees_who_is_he
     async with demo.socket("alice", live) as owner, demo.socket("bob", live) as guest:
         await come_in(demo, "carol", home, link)
         async with demo.socket("carol", live):
-            told = await _until_here(owner, "alice", "bob", "carol")
+            told = await _until_here(owner, "alice", "bob", "carol", also="accepted")
             others = await _until_here(guest, "alice", "bob", "carol")
         assert [{"name": "carol", "role": "editor"}] == [each["accepted"] for each in told if "accepted" in each]
         assert [] == [each for each in others if "accepted" in each]
@@ -116,16 +116,17 @@ async def test_the_owner_alone_is_told_who_accepted_and_everybody_sees_who_is_he
         await _until_here(guest, "alice", "bob")
 
 
-async def _until_here(socket: Any, *names: str) -> list[dict[str, Any]]:
-    """All that is said until exactly these are here: whom the Hub knows by another name, by that in small letters."""
+async def _until_here(socket: Any, *names: str, also: str = "people") -> list[dict[str, Any]]:
+    """All that is said until exactly these are here: whom the Hub knows by another name, by that in small letters. And
+    until something was said of *also*, which comes by another way."""
     told: list[dict[str, Any]] = []
+    here: list[str] = []
     try:
-        async with asyncio.timeout(15.0):
-            while True:
+        async with asyncio.timeout(30.0):
+            while here != sorted(names) or not any(also in each for each in told):
                 told.append(json.loads(await socket.recv()))
-                if "people" in told[-1] and sorted(names) == sorted(
-                    each["name"].lower() for each in told[-1]["people"]
-                ):
-                    return told
+                if "people" in told[-1]:
+                    here = sorted(each["name"].lower() for each in told[-1]["people"])
+            return told
     except TimeoutError as error:
         raise AssertionError(told) from error

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from attacks.plain_http import Line, a_line, port_behind, request
-from support.demo import Demo
+from support.demo import Demo, until
 
 pytestmark = pytest.mark.hub
 
@@ -24,6 +24,9 @@ async def test_who_is_removed_does_not_get_the_rest_of_what_they_read_slowly(dem
     url = urlsplit(f"{place}api/contents/large.txt?content=1")
     headers = f"Host: {url.netloc}", f"Authorization: token {demo.tokens['bob']}"
 
+    async def is_refused() -> bool:
+        return (await demo.server("bob", "GET", f"{place}api/contents")).status_code == 403
+
     async def asks(line: Line) -> None:
         await line.send(request("GET", f"{url.path}?{url.query}", *headers))
 
@@ -35,10 +38,10 @@ async def test_who_is_removed_does_not_get_the_rest_of_what_they_read_slowly(dem
         await asks(line)
         assert (await line.head()).startswith(b"HTTP/1.1 200")
         removed = await demo.api("alice", "DELETE", f"workspaces/{workspace}/grants/user/bob")
-        refused = await demo.server("bob", "GET", f"{place}api/contents")
+        await until(is_refused)
         read = await line.rest(60)
 
     assert whole is not None
     assert (200, True) == (whole.status, len(whole.body) > _SIZE)
-    assert (200, 403) == (removed.status_code, refused.status_code)
+    assert 200 == removed.status_code
     assert len(read) < _SIZE

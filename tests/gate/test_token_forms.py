@@ -91,6 +91,6 @@ def test_looking_takes_time_that_grows_with_the_text_alone() -> None:
     import time
 
     for piece in (b"a" * 65536, b"token" * 13000, b"eyJ" + b"a" * 65000, b"sk-" * 20000, b'password = "' * 5000):
-        began = time.perf_counter()
+        began = time.thread_time()
         holds_token(piece)
-        assert time.perf_counter() - began < 1.0
+        assert time.thread_time() - began < 1.0

@@ -39,7 +39,8 @@ def test_one_is_killed_and_killing_it_again_is_no_error(child: subprocess.Popen[
 def test_a_later_one_of_the_number_is_spared(child: subprocess.Popen[bytes]) -> None:
     Process(child.pid, _of(child).started - 1).kill()
 
-    assert child.poll() is None
+    with pytest.raises(subprocess.TimeoutExpired):
+        child.wait(0.5)
     assert _of(child).runs
 
 

@@ -46,7 +46,8 @@ def test_it_runs_from_top_to_bottom_and_ends_with_a_table_and_a_plot(folders: Fo
         for output in cell.get("outputs", [])
     ]
     assert {"text/markdown", "image/png"} <= {kind for output in outputs for kind in output.get("data", {})}
-    assert not [output.text for output in outputs if output.get("name") == "stderr"]
+    errors = [output.text for output in outputs if output.get("name") == "stderr"]
+    assert not [text for text in errors if "font cache" not in text]  # said where building it takes more than 5 s
     assert list(folders.environment.glob("lib/python*/site-packages/matplotlib"))
 
 

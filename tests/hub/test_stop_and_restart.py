@@ -37,8 +37,11 @@ async def _state_of(demo: Demo, place: Place) -> dict[str, Any]:
     return state
 
 
-async def _type_and_stop(demo: Demo, place: Place) -> None:
-    """Stop the server just after somebody has typed: it ends quickly and in order, and nothing of it is left."""
+async def _type_and_stop(demo: Demo, place: Place, started_in: float) -> None:
+    """Stop the server just after somebody has typed: it ends quickly and in order, and nothing of it is left.
+
+    Where the machine is slow quickly means: in less than the *started_in* seconds that it took to start it.
+    """
     state = await _state_of(demo, place)
     inside = first_inside(place.url)
     processes = {state["pid"], inside, *descendants(inside)}
@@ -62,7 +65,7 @@ async def _type_and_stop(demo: Demo, place: Place) -> None:
     async def no_group_is_left() -> bool:
         return not any(group.exists() for group in groups)
 
-    assert taken < QUICK
+    assert taken < max(QUICK, started_in)
     assert (demo.work(place.url) / place.file).read_text().startswith("last words\n")
     assert await until(no_group_is_left)
 
@@ -70,7 +73,9 @@ async def _type_and_stop(demo: Demo, place: Place) -> None:
 async def test_a_stop_is_quick_keeps_what_was_typed_and_leaves_nothing(demo: Demo) -> None:
     _skip_unless_confined(demo.state)
 
-    await _type_and_stop(demo, await furnished(demo, "alice", "To be stopped", {}))
+    began = time.monotonic()
+    place = await furnished(demo, "alice", "To be stopped", {})
+    await _type_and_stop(demo, place, time.monotonic() - began)
 
 
 async def test_a_hub_that_was_killed_finds_its_servers_again_and_can_stop_them(tmp_path: Path) -> None:
@@ -79,7 +84,9 @@ async def test_a_hub_that_was_killed_finds_its_servers_again_and_can_stop_them(t
     await its.start()
     try:
         demo = await its.as_demo()
+        began = time.monotonic()
         place = await furnished(demo, "alice", "Going on", {})
+        started_in = time.monotonic() - began
         server, state = pid_of_server(place.url), await _state_of(demo, place)
         started = started_at(server)
         async with demo.socket("alice", shared_addresses(place)["kernel"], max_queue=None) as kernel:
@@ -100,6 +107,6 @@ async def test_a_hub_that_was_killed_finds_its_servers_again_and_can_stop_them(t
         assert state == await _state_of(demo, place)
         async with demo.socket("alice", shared_addresses(place)["kernel"], max_queue=None) as kernel:
             assert "kept\n" == await run(kernel, "print(kept)")
-        await _type_and_stop(demo, place)
+        await _type_and_stop(demo, place, started_in)
     finally:
         await its.stop()

@@ -22,6 +22,8 @@ import websockets
 from coterie.cli.demo.web import loopback_client
 
 READY_WITHIN = 120.0
+#: The service waits for a server to stop before it deletes a workspace.
+ANSWERED_WITHIN = 60.0
 STOPPED_WITHIN = 40.0
 
 
@@ -47,10 +49,7 @@ class Demo:
     async def api(self, who: str | None, method: str, path: str, **options: Any) -> httpx.Response:
         """Call the API as *who* (None: as nobody)."""
         headers = {} if who is None else {"Authorization": f"Bearer {self.tokens[who]}"}
-        async with loopback_client() as client:
-            return await client.request(
-                method, f"{self.service_url}api/v1/{path}", headers=headers | options.pop("headers", {}), **options
-            )
+        return await _answer(method, f"{self.service_url}api/v1/{path}", headers, options)
 
     async def create(self, who: str, name: str) -> str:
         """A new workspace of *who*'s; its id."""
@@ -107,8 +106,7 @@ class Demo:
     async def server(self, who: str | None, method: str, url: str, **options: Any) -> httpx.Response:
         """Send a request to a Jupyter server as *who*."""
         headers = {} if who is None else {"Authorization": f"token {self.tokens[who]}"}
-        async with loopback_client() as client:
-            return await client.request(method, url, headers=headers | options.pop("headers", {}), **options)
+        return await _answer(method, url, headers, options)
 
     @asynccontextmanager
     async def socket(self, who: str | None, url: str, **options: Any) -> AsyncIterator[websockets.ClientConnection]:
@@ -142,6 +140,12 @@ class Demo:
         for each in (path, *made):
             os.chown(each, owner.st_uid, owner.st_gid)
         return path
+
+
+async def _answer(method: str, url: str, headers: dict[str, str], options: dict[str, Any]) -> httpx.Response:
+    async with loopback_client() as client:
+        options = {"timeout": ANSWERED_WITHIN, **options, "headers": headers | options.get("headers", {})}
+        return await client.request(method, url, **options)
 
 
 @contextmanager
@@ -179,7 +183,7 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         raise
 
 
-async def until(condition: Any, *, within: float = 10.0, every: float = 0.02) -> Any:
+async def until(condition: Any, *, within: float = 30.0, every: float = 0.02) -> Any:
     """Wait until the coroutine function *condition* answers something truthy, and answer that."""
     async with asyncio.timeout(within):
         while not (found := await condition()):  # noqa: ASYNC110  (what is waited for lies in other processes)

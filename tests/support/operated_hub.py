@@ -19,7 +19,7 @@ from coterie.cli.demo.processes import command_of, descendants, end, wait_until_
 from coterie.cli.demo.state import DemoState
 from coterie.cli.demo.tokens import keep_tokens
 from coterie.cli.demo.web import loopback_client
-from support.demo import Demo, until
+from support.demo import READY_WITHIN, Demo, until
 
 
 class OperatedHub:
@@ -54,7 +54,7 @@ class OperatedHub:
                     return ready.is_success and (await http.get(f"{self.addresses.hub}hub/api/")).is_success
                 return False
 
-            await until(is_up, within=60, every=0.2)
+            await until(is_up, within=READY_WITHIN, every=0.2)
 
     async def as_demo(self) -> Demo:
         """The same, for whoever speaks to it as to a demo; after the start."""
