@@ -46,6 +46,8 @@ class Follower:
         self._on_accepted = on_accepted
         self._accepted: asyncio.Queue[str] = asyncio.Queue(_ACCEPTED_MAX)
         self._revision: int | None = None
+        #: Who is being looked at since their time has come.
+        self._due: set[str] = set()
 
     async def run(self) -> None:
         """Follow until cancelled."""
@@ -73,9 +75,20 @@ class Follower:
 
     async def _watch(self) -> None:
         """Look at dates that pass, at groups and rights that change without an event, and at leases that end."""
-        while True:
-            await asyncio.sleep(_TICK)
-            await self._review(name for name in self._connections.names() if self._decisions.is_due(name))
+        async with asyncio.TaskGroup() as tasks:
+            while True:
+                await asyncio.sleep(_TICK)
+                due = {name for name in self._connections.names() if self._decisions.is_due(name)}
+                if fresh := due - self._due:
+                    # Not waited for: while the service hangs nobody's turn comes later because of the others.
+                    tasks.create_task(self._review_due(fresh))
+
+    async def _review_due(self, names: set[str]) -> None:
+        self._due |= names
+        try:
+            await self._review(names)
+        finally:
+            self._due -= names
 
     def _remember_accepted(self, name: str) -> None:
         with suppress(asyncio.QueueFull):
