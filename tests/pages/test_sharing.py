@@ -12,7 +12,8 @@ import pytest
 from sqlalchemy import insert
 
 from coterie.actions.sessions import report_session
-from coterie.policy import PrincipalKind, Role
+from coterie.actions.watch import watch_access
+from coterie.policy import Person, PrincipalKind, Role
 from coterie.store.tables import grants as grants_table
 from pages.html import Element, read
 from pages.samples import HOSTILE
@@ -464,11 +465,11 @@ async def events(visitor: Visitor, workspace: str) -> AsyncIterator[str]:
 
 async def test_the_stream_tells_of_changes_by_others_and_of_an_end(service: Service, visitors: Visitors) -> None:
     workspace = await service.create("alice")
-    ends = (datetime.now(UTC) + timedelta(seconds=2)).isoformat()
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         stream = events(visitors["alice"], workspace)
         assert "watching" == await anext(stream)
+        ends = (datetime.now(UTC) + timedelta(seconds=5)).isoformat()
         await give(visitors["admin"], workspace, "user", "carol", "viewer", expires_at=ends)
         assert "changed" == await anext(stream)
         assert "changed" == await anext(stream)
@@ -476,6 +477,30 @@ async def test_the_stream_tells_of_changes_by_others_and_of_an_end(service: Serv
     assert datetime.now(UTC) >= datetime.fromisoformat(ends)
     assert "ended" in (await row(visitors["alice"], workspace, "carol")).text
     await stream.aclose()
+
+
+async def test_what_ends_while_the_window_is_told_of_something_else_is_told_of_too(
+    service: Service, visitors: Visitors
+) -> None:
+    workspace, alice = await service.create("alice"), await service.person("alice")
+
+    async def watcher() -> Person:
+        return alice
+
+    told = watch_access(service.world, alice, workspace, watcher)
+    assert ": watching\n\n" == await anext(told)
+    now = service.world.now
+    ends = now() + timedelta(hours=1)
+    await give(visitors["admin"], workspace, "user", "carol", "viewer", expires_at=ends.isoformat())
+    assert "changed" in await anext(told)
+    # The world is frozen for everybody but a test that turns its clock.
+    object.__setattr__(service.world, "now", lambda: ends + timedelta(seconds=1))
+    try:
+        async with asyncio.timeout(20):
+            assert "changed" in await anext(told)
+    finally:
+        object.__setattr__(service.world, "now", now)
+        await told.aclose()
 
 
 async def test_the_stream_ends_for_who_may_not_manage_access_any_more(service: Service, visitors: Visitors) -> None:

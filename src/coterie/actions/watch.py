@@ -61,9 +61,10 @@ async def _watch(world: World, workspace: str, workspace_id: str, after: int, wa
                 yield _event(WINDOW_ENDED)
                 return
             reviewed_at = monotonic()
+            # Before anything is told: what ends while it is told is told of again.
+            next_end = await _next_end(world, workspace_id)
             # A comment finds out about a browser that is gone.
             yield _event(WINDOW_CHANGED) if has_news or is_over else ": watching\n\n"
-            next_end = await _next_end(world, workspace_id)
         if not events:
             await heard(ticket, within=_pause(next_end, world.now()))
 
