@@ -102,7 +102,10 @@ async def _see_home(world: World, actor: Person, workspace: str) -> Sight:
 async def _strays(world: World, sight: Sight) -> list[HubShare]:
     async with world.store.reading() as tx:
         facts = await tx.facts(sight.id)
-        entered = [entry.person_id for entry in await tx.list_entries(sight.id) if entry.state is EntryState.ADMITTED]
+        # While the home runs, the outbox's consumer is about to make the share of whoever waits, or to withdraw it.
+        runs = sight.stored.session is not None
+        entries = await tx.list_entries(sight.id)
+        entered = [entry.person_id for entry in entries if runs or entry.state is EntryState.ADMITTED]
         known = {person.name for person in (await tx.get_people(entered)).values()}
     found = []
     for kind, name in await world.hub.list_shares(sight.stored.account):
