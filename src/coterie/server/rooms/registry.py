@@ -406,11 +406,12 @@ async def _patiently(workers: Workers, size: int, source: Source) -> tuple[Worke
     give_up_at = monotonic() + SETTLE_WITHIN
     has_died = False
     while True:
+        is_last = monotonic() > give_up_at  # a look that began before then may have been held up itself
         worker = workers.for_size(size)  # one that is for this document alone ends when it cannot open it
         try:
             return worker, await worker.open_document(source)
         except NotSettled:
-            if monotonic() > give_up_at:
+            if is_last:
                 raise
         except WorkerDied:
             if has_died:
