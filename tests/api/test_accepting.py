@@ -297,7 +297,7 @@ async def test_the_services_clock_alone_says_when_it_has_run_out(
 ) -> None:
     secret = await place.invite(expires_in=60)
 
-    assert 200 == (await preview(Somebody(later(service, seconds=50), "erin"), secret)).status_code
+    assert 200 == (await preview(Somebody(later(service, seconds=10), "erin"), secret)).status_code
     for clock in (later(service, seconds=61), later(service, days=400)):
         assert {EXPIRED} == await refusals(Somebody(clock, "erin"), secret)
     # What the caller says of the time is not heard.
@@ -392,9 +392,8 @@ async def test_a_homes_owner_who_is_renamed_still_invites(service: Service, runn
     async with home_of_somebody(service, running) as (place, owner):
         await place.start()
         secret = await place.invite()
-        running.discard(owner.name)
+        running.add(f"{owner.name}x")  # under both names: a review may ask before the service knows the new one
         await owner.rename(f"{owner.name}x")
-        running.add(owner.name)
         forget_what_the_hub_said(service)
         assert 200 == (await owner.call("GET", "me")).status_code
 

@@ -14,7 +14,7 @@ from attacks.plain_http import Line, a_line, request
 from coterie.service.connections import BACKLOG, impatient, make_room
 from support.demo import until
 
-WITHIN = 5.0
+WITHIN = 30.0
 MOST = 3
 HELLO = request("GET", "/hello", "Host: here")
 #: More than the network's own buffers hold, in bytes.

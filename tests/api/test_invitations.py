@@ -313,7 +313,7 @@ async def test_what_has_run_out_is_not_listed_any_more(service: Service, place: 
         there = later(service, **span)
         return len((await there.call("alice", "GET", f"{place.path}/invitations")).json()["items"])
 
-    assert [2, 1, 0] == [await listed(seconds=50), await listed(seconds=61), await listed(seconds=3601)]
+    assert [2, 1, 0] == [await listed(seconds=10), await listed(seconds=61), await listed(seconds=3601)]
 
 
 async def test_the_list_says_how_many_have_accepted(service: Service, place: Place) -> None:

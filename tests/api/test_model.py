@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import wraps
 from itertools import cycle, islice
@@ -106,11 +106,17 @@ class Subject:
     #: What the service takes for seconds gone by; moved on whenever the Hub is changed.
     ticks: float = 0.0
     acts: int = 0
+    #: The service's own, which is what World.asking is.
+    asking: set[asyncio.Task[None]] = field(default_factory=set)
 
     def call(self, who: str, method: str, path: str, **options: Any) -> httpx.Response:
         """Call the API as *who*."""
         headers = {"Authorization": f"Bearer {self.tokens[who]}"}
-        return self._wait(self.client.request(method, path, headers=headers, **options))
+        return self._wait(self._call(method, path, headers=headers, **options))
+
+    async def _call(self, method: str, path: str, **options: Any) -> httpx.Response:
+        await asyncio.gather(*self.asking)  # requests for access may be written after their answer
+        return await self.client.request(method, path, **options)
 
     def read(self, who: str, path: str, query: str = "") -> list[dict[str, Any]]:
         """A whole list, part by part."""
@@ -146,6 +152,7 @@ async def subject(demo: Demo, database_url: str) -> AsyncIterator[Subject]:
     subject = Subject(asyncio.get_running_loop(), httpx.AsyncClient(), options.hub_api_url, dict(demo.tokens))
     directory = Directory(hub, own_roles=[SERVICE_ROLE], clock=lambda: subject.ticks)
     world = replace(put_together(options, hub, directory), now=lambda: subject.now)
+    subject.asking = world.asking
     app = create_app(options, world)
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     base_url = f"{options.origin}{options.prefix}api/v1/"

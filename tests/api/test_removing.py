@@ -56,9 +56,9 @@ async def test_an_account_that_could_not_be_removed_with_its_workspace_is_remove
     with monkeypatch.context() as patch:
         patch.setattr(Hub, "remove_user", fails)
         deleted = await service.call("alice", "DELETE", f"workspaces/{workspace}")
-    assert deleted.status_code == (204 if isinstance(why, HubError) else 500)
-    assert await service.world.hub.find_user(account) is not None
-    assert account in await _noted(service)
+        assert deleted.status_code == (204 if isinstance(why, HubError) else 500)
+        assert await service.world.hub.find_user(account) is not None
+        assert account in await _noted(service)
 
     await remove_accounts(later)
     await remove_accounts(later)

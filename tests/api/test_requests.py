@@ -136,7 +136,7 @@ async def test_an_answer_does_not_wait_for_somebody_who_changes_the_workspace(se
     async with service.world.store.writing() as tx:
         await tx.hold(workspace)
         path = f"workspaces/{workspace}/requests"
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(9):
             asked = await service.call("erin", "POST", path, json={})
 
         assert (202, "") == (asked.status_code, asked.text)

@@ -10,9 +10,11 @@ import pytest
 
 from api.inviting import Place, Somebody, accept
 from api.service import Service
+from coterie.actions import admit
 from coterie.actions.admit import keep_shares_in_step
 from coterie.actions.explain import decide_at_once, decide_for_server
 from coterie.actions.sessions import end_session, report_session
+from coterie.actions.world import World
 from coterie.store import StoredWorkspace, Unavailable
 from coterie.wire.events import EventKind
 from support.demo import until
@@ -24,7 +26,17 @@ Guest = tuple[str, str]
 
 
 @pytest.fixture
-async def bob(service: Service) -> Guest:
+def unreviewed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No review ends these sessions, of which the Hub knows nothing."""
+
+    async def look_at_nothing(_: World) -> None:
+        pass
+
+    monkeypatch.setattr(admit, "review_sessions", look_at_nothing)
+
+
+@pytest.fixture
+async def bob(service: Service, unreviewed: None) -> Guest:
     """Bob, an Editor for one session of a workspace."""
     place = Place(service, Somebody(service, "alice"), await service.create("alice"), set())
     session = uuid4().hex
@@ -46,6 +58,7 @@ async def _kinds(service: Service, workspace: str) -> list[str]:
         return [event.kind for event in await tx.read_after(0, limit=100, workspace_id=workspace)]
 
 
+@pytest.mark.usefixtures("unreviewed")
 async def test_a_new_session_ends_the_one_on_record_first(service: Service) -> None:
     workspace = await service.create("alice", "Two sessions")
     await report_session(service.world, await _stored(service, workspace), "first")
@@ -57,6 +70,7 @@ async def test_a_new_session_ends_the_one_on_record_first(service: Service) -> N
     assert [EventKind.REPORTED, EventKind.ENDED, EventKind.REPORTED] == await _kinds(service, workspace)
 
 
+@pytest.mark.usefixtures("unreviewed")
 async def test_the_end_of_a_session_does_not_touch_the_one_after_it(service: Service) -> None:
     workspace = await service.create("alice", "Late end")
     await report_session(service.world, await _stored(service, workspace), "first")

@@ -57,10 +57,10 @@ def test_what_is_no_secret_is_shown(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["a-" * 8000, "token " * 3000, 'cookie:"' * 2000, "a://b:" * 3000, "?token=" * 2500])
 def test_no_line_that_somebody_makes_up_takes_long(text: str) -> None:
-    begun = time.monotonic()
+    begun = time.thread_time()  # of this thread alone: others may have the processor meanwhile
     redacted(text)
 
-    assert time.monotonic() - begun < 0.5
+    assert time.thread_time() - begun < 0.5
 
 
 @pytest.fixture
