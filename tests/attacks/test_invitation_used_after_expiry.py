@@ -69,8 +69,7 @@ async def test_no_clock_of_a_client_ends_a_link_that_works(demo: Demo, home: Pla
 
 async def test_it_works_until_its_last_moment_and_never_after(demo: Demo, home: Place) -> None:
     link = await invite(demo, "alice", home.id)
-    ends = datetime.now(UTC) + timedelta(seconds=2)
-    await end_at(demo, link, ends)
+    ends = datetime.now(UTC)
     worked: list[float] = []
 
     async def is_refused() -> bool:
@@ -84,7 +83,12 @@ async def test_it_works_until_its_last_moment_and_never_after(demo: Demo, home: 
         assert time.time() >= ends.timestamp()
         return True
 
-    await until(is_refused)
+    for seconds in (2, 15, 60):  # longer where nobody was quick enough
+        ends = datetime.now(UTC) + timedelta(seconds=seconds)
+        await end_at(demo, link, ends)
+        await until(is_refused, within=seconds + 30)
+        if worked:
+            break
 
     assert worked
     assert max(worked) < ends.timestamp()
@@ -112,5 +116,5 @@ async def test_a_link_of_a_minute_ends_after_a_minute(demo: Demo, home: Place) -
     async def is_over() -> bool:
         return (await preview(demo, "bob", link)).status_code == 410
 
-    await until(is_over, within=70, every=0.5)
+    await until(is_over, within=120, every=0.5)
     assert 60 <= time.monotonic() - asked_at

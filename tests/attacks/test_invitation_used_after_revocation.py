@@ -11,7 +11,7 @@ import pytest
 from revocation.holding import Place, holding
 from revocation.inviting import Link, accept, at_home, come_in, guests_of, invite, is_in, preview, refusal
 from rooms.endurance.lengths import length
-from support.demo import Demo
+from support.demo import Demo, until
 
 pytestmark = pytest.mark.hub
 
@@ -51,7 +51,11 @@ async def test_all_links_revoked_leave_guests_where_they_are_and_bring_nobody_ba
 
     for link in links:
         assert REVOKED == refusal(await accept(demo, "bob", link))
-    assert not await is_in(demo, "bob", home)
+
+    async def is_out() -> bool:
+        return not await is_in(demo, "bob", home)
+
+    await until(is_out)
     assert [] == await guests_of(demo, "alice", home.id)
 
 

@@ -177,7 +177,7 @@ async def _document(socket: ClientConnection) -> bytes:
     received = b""
     with suppress(ConnectionClosed):
         await socket.send(create_sync_message(Doc()))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 frame = await socket.recv(decode=False)
                 received += frame

@@ -111,7 +111,7 @@ async def _state(demo: Demo, place: Place) -> list[Any]:
         sorted(file["name"] for file in (await read("api/contents"))["content"]),
         sorted(kernel["id"] for kernel in await read("api/kernels")),
         sorted(terminal["name"] for terminal in await read("api/terminals")),
-        await read("api/sessions"),
+        sorted(session["id"] for session in await read("api/sessions")),
         (demo.work(place.url) / place.file).read_text(),
     ]
 

@@ -76,7 +76,7 @@ async def test_nothing_is_left_when_the_workspace_was_stopped(demo: Demo, haunte
     async def none_run() -> bool:
         return not processes_with(mark)
 
-    assert await until(none_run, within=5)
+    assert await until(none_run, within=60)
 
 
 @pytest.mark.usefixtures("confined")
@@ -88,7 +88,7 @@ async def test_nothing_is_left_when_the_server_was_killed(demo: Demo, haunted: t
     async def none_run() -> bool:
         return not processes_with(mark)
 
-    assert await until(none_run, within=10)
+    assert await until(none_run, within=60)
 
 
 @pytest.mark.usefixtures("confined")
@@ -100,7 +100,7 @@ async def test_nothing_is_left_when_what_confines_it_was_killed(demo: Demo, haun
     async def none_run() -> bool:
         return not processes_with(mark)
 
-    assert await until(none_run, within=5)
+    assert await until(none_run, within=60)
 
 
 @pytest.fixture

@@ -155,7 +155,7 @@ async def test_a_servers_stream_tells_of_its_own_workspace_alone(demo: Demo, pla
             f"{demo.service_url}api/v1/server/events?session={session}",
             headers={"Authorization": f"token {mine}"},
         ) as stream,
-        asyncio.timeout(15),
+        asyncio.timeout(60),
     ):
         lines = stream.aiter_lines()
         assert "event: alive" == await anext(lines)

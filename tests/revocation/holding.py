@@ -16,7 +16,7 @@ from coterie.server.rooms.names import EVERYBODY
 from rooms.serving import Client
 from support.demo import Demo
 
-WITHIN = 15.0
+WITHIN = 60.0
 
 
 @dataclass(frozen=True)

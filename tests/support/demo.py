@@ -119,7 +119,7 @@ class Demo:
             port=self.port,
             additional_headers=headers,
             proxy=None,
-            **options,
+            **{"open_timeout": ANSWERED_WITHIN, **options},
         ) as socket:
             yield socket
 
