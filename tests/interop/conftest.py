@@ -10,7 +10,7 @@ import pytest
 
 from interop.served import Served
 from interop.yjs_client import NODE_PACKAGES, YjsClient, node
-from rooms.serving import headers
+from rooms.serving import WITHIN, headers
 
 Join = Callable[..., Awaitable[YjsClient]]
 
@@ -50,7 +50,7 @@ async def join(served: Served) -> AsyncIterator[Join]:
     async def join(person: str, file: Path, role: str = "editor") -> YjsClient:
         kind = {"format": "json", "type": "notebook"} if file.suffix == ".ipynb" else {"format": "text", "type": "file"}
         async with httpx.AsyncClient(
-            base_url=f"http://{served.address}", headers=headers(person, role), verify=False
+            base_url=f"http://{served.address}", headers=headers(person, role), verify=False, timeout=WITHIN
         ) as http:
             answer = await http.put(f"/api/collaboration/session/{file.name}", json=kind)
         clients.append(await YjsClient.start(served.address, answer.json(), headers(person, role)))

@@ -23,7 +23,7 @@ from coterie.server.access import Access
 from coterie.server.rooms import frames
 from coterie.server.rooms.frames import Awareness, Entry, Save, SyncStep1, SyncStep2, SyncUpdate
 
-WITHIN = 15
+WITHIN = 60
 
 
 async def eventually(holds: Callable[[], Any]) -> Any:
@@ -50,14 +50,10 @@ class Server:
     def __init__(self, root: Path, state: Path, port: int | None = None) -> None:
         self.root = root
         self.handlers: list[Any] = []
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = port or free.getsockname()[1]
-        self.address = f"127.0.0.1:{port}"
+        self.address = ""
+        self._port = port or 0
         self._app = ServerApp(
             ip="127.0.0.1",
-            port=port,
-            port_retries=0,
             root_dir=str(root),
             open_browser=False,
             allow_root=True,
@@ -71,6 +67,13 @@ class Server:
         self._app.config.FileContentsManager.delete_to_trash = False
 
     async def start(self) -> None:
+        # It listens from the first moment: nobody else is given the port, and who comes early waits.
+        listening = socket.create_server(("127.0.0.1", self._port))
+        listening.setblocking(False)
+        self._app.port = listening.getsockname()[1]
+        self.address = f"127.0.0.1:{self._app.port}"
+        self._app._find_http_port = lambda: None
+        self._app._bind_http_server = lambda: self._app.http_server.add_socket(listening)
         self._app.init_signal = lambda: None
         self._app.initialize(argv=[])
         self._put_gate_in_front()
@@ -106,7 +109,7 @@ class Server:
         self, method: str, path: str, person: str = "alice", role: str = "editor", **body: Any
     ) -> httpx.Response:
         # Plain HTTP: there is nothing to verify, and reading the authorities takes longer than a request.
-        async with httpx.AsyncClient(base_url=f"http://{self.address}", verify=False) as client:
+        async with httpx.AsyncClient(base_url=f"http://{self.address}", verify=False, timeout=WITHIN) as client:
             return await client.request(method, path, headers=headers(person, role), **body)
 
     async def session(self, path: str, person: str, role: str, kind: str = "text:file") -> dict[str, str]:

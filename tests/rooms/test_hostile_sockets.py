@@ -35,11 +35,17 @@ async def _address(server: Server, path: str, person: str, role: str) -> str:
     return f"/api/collaboration/room/text:file:{session['fileId']}?sessionId={session['sessionId']}"
 
 
-async def test_who_does_not_read_costs_little_keeps_nobody_waiting_and_misses_nothing(server: Server) -> None:
+async def test_who_does_not_read_costs_little_keeps_nobody_waiting_and_misses_nothing(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PATIENCE", "SILENCE"):  # on a slow machine it takes longer than these
+        monkeypatch.setattr(f"coterie.server.rooms.stream.{name}", 600.0)
     (server.root / "a.txt").write_text("start\n")
     alice, carol = await server.open("a.txt"), await server.open("a.txt", "carol")
     address = f"ws://{server.address}{await _address(server, 'a.txt', 'bob', 'viewer')}"
-    async with connect(address, additional_headers=headers("bob", "viewer"), max_size=None, max_queue=1) as deaf:
+    async with connect(
+        address, additional_headers=headers("bob", "viewer"), max_size=None, max_queue=1, ping_interval=None
+    ) as deaf:
         await deaf.send(encode(SyncStep1(b"\x00")))
         handler = server.handler_of("bob")
         waiting = []

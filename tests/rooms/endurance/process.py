@@ -126,9 +126,10 @@ class ServerProcess:
         pids = self.pids()
         for pid in pids:
             process = Path("/proc") / str(pid)
-            memory += int((process / "statm").read_text().split()[1]) * PAGE_SIZE
-            handles += len(list((process / "fd").iterdir()))
-            threads += len(list((process / "task").iterdir()))
+            with suppress(FileNotFoundError, ProcessLookupError):  # has ended meanwhile
+                memory += int((process / "statm").read_text().split()[1]) * PAGE_SIZE
+                handles += len(list((process / "fd").iterdir()))
+                threads += len(list((process / "task").iterdir()))
         return Usage(memory, len(pids), handles, threads)
 
     def pids(self) -> list[int]:
@@ -156,11 +157,12 @@ class ServerProcess:
 
     def beside(self) -> list[int]:
         """The processes in which the server has work done."""
-        return [
-            pid
-            for pid in self.pids()[1:]
-            if b"coterie.server.rooms.worker" in (Path("/proc") / str(pid) / "cmdline").read_bytes()
-        ]
+        found = []
+        for pid in self.pids()[1:]:
+            with suppress(FileNotFoundError, ProcessLookupError):  # has ended meanwhile
+                if b"coterie.server.rooms.worker" in (Path("/proc") / str(pid) / "cmdline").read_bytes():
+                    found.append(pid)
+        return found
 
     def kill_beside(self) -> None:
         """Those processes end from one moment to the next. The server goes on."""

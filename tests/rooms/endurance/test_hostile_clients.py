@@ -110,10 +110,10 @@ async def test_two_thousand_who_are_nobody_leave_nothing_behind(start_server: Ca
 
 async def _once_it_has_loaded(server: ServerProcess) -> None:
     """The process beside the server still loads what it needs after the server has begun to answer: wait until memory
-    has not grown for a second."""
+    has not grown for two seconds."""
     looks: list[int] = []
-    async with asyncio.timeout(20):
-        while len(looks) < 10 or len(set(looks[-10:])) > 1:
+    async with asyncio.timeout(60):
+        while len(looks) < 20 or len(set(looks[-20:])) > 1:
             looks.append(server.usage().memory)
             await asyncio.sleep(0.1)
 
@@ -140,11 +140,10 @@ async def test_clients_that_never_read_cost_a_bounded_amount_and_miss_nothing_wh
     await type_megabytes(8)  # the first few are the buffers' of both operating systems
     before = server.usage()
     await type_megabytes(40)
-    after = server.usage()
     await eventually(lambda: bob.document.get() == alice.document.get())
-
-    # 200 MB have been sent to those who do not read.
-    assert after.memory - before.memory <= 60 * 1024 * 1024
+    # 200 MB have been sent to those who do not read. What the process beside the server takes for a moment, to save,
+    # is not their cost.
+    await eventually(lambda: server.usage().memory - before.memory <= 60 * 1024 * 1024)
 
     for connection in idle:
         assert alice.document.get() == await _read_on(connection, alice)

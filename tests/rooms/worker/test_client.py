@@ -424,7 +424,7 @@ async def test_a_document_keeps_its_cells_on_the_way(worker: Worker, table: Tabl
 def _is_running(number: int) -> bool:
     try:
         return _state(number) != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return False
 
 
