@@ -205,7 +205,7 @@ def _row(panel: Locator, name: str) -> Locator:
 
 async def _is_out(person: Person, why: str = OUT) -> None:
     overlay = person.page.get_by_role("alertdialog")
-    await expect(overlay).to_contain_text(why, timeout=5_000)
+    await expect(overlay).to_contain_text(why)
     await expect(person.page.locator(".jp-Notebook")).to_have_count(0)
 
 

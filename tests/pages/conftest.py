@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 import uvicorn
+from playwright.async_api import expect
 
 from coterie.hubapi import Directory
 from coterie.service.app import create_app, put_together
@@ -17,6 +18,8 @@ from coterie.service.settings import Limits
 from pages.hub_of_ours import HubOfOurs
 from pages.visiting import Service, Visitor
 from support.settings import without_a_hub
+
+expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="session")
@@ -52,7 +55,10 @@ async def visitors(service: Service) -> AsyncIterator[dict[str, Visitor]]:
     """Everybody, each in a browser of their own."""
     names = ("alice", "bob", "carol", "dave", "erin", "admin")
     # Plain HTTP: there is nothing to verify, and reading the authorities takes longer than many requests.
-    clients = {name: httpx.AsyncClient(base_url=service.url, cookies={"coterie": name}, verify=False) for name in names}
+    clients = {
+        name: httpx.AsyncClient(base_url=service.url, cookies={"coterie": name}, verify=False, timeout=60)
+        for name in names
+    }
     yield {name: Visitor(client) for name, client in clients.items()}
     for client in clients.values():
         await client.aclose()

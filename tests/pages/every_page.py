@@ -142,7 +142,7 @@ PARTS = {
 async def furnish(service: Service) -> dict[str, str]:
     """Make the workspaces that the pages show; their ids by the names that paths have for them."""
     url = f"{service.url}api/v1/"
-    async with httpx.AsyncClient(base_url=url, verify=False) as client:
+    async with httpx.AsyncClient(base_url=url, verify=False, timeout=60) as client:
 
         async def call(who: str, method: str, path: str, **body: object) -> httpx.Response:
             headers = {"Authorization": f"Bearer {who}"}
@@ -184,6 +184,7 @@ async def furnish(service: Service) -> dict[str, str]:
 async def _invite(service: Service, call: Call, workspace: str) -> dict[str, str]:
     """Make alice's home and the workspace have links, guests, somebody who is blocked and a share made at the Hub."""
     await service.run_home("alice")
+    await call("alice", "DELETE", "workspaces/~alice/guests/blocks")  # of other tests
     secrets = {}
     for name, place in (("home", "~alice"), ("workspace", workspace)):
         made = await call("alice", "POST", f"workspaces/{place}/invitations", max_uses=20, expires_in=86400)

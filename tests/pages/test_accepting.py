@@ -29,7 +29,7 @@ async def preview(visitor: Visitor, secret: str) -> httpx.Response:
 
 
 async def test_the_page_is_for_everybody_and_sends_nobody_to_sign_in(service: Service, visitors: Visitors) -> None:
-    async with httpx.AsyncClient(base_url=service.url, verify=False) as stranger:
+    async with httpx.AsyncClient(base_url=service.url, verify=False, timeout=60) as stranger:
         page = await stranger.get("invite/")
         signing_in = await stranger.get("invite/sign-in")
     back = await visitors["bob"].get("invite/sign-in")
@@ -146,7 +146,7 @@ async def test_nobody_is_made_to_accept(service: Service, visitors: Visitors, pa
 
     answers = [await forged(visitors["erin"], path, {"secret": secret}, headers) for headers in FORGED]
     by_get = await visitors["erin"].get(f"{path}?secret=x")
-    async with httpx.AsyncClient(base_url=service.url, verify=False) as stranger:
+    async with httpx.AsyncClient(base_url=service.url, verify=False, timeout=60) as stranger:
         nobodys = await stranger.post(path, data={"secret": secret}, headers={"HX-Request": "true"})
 
     assert {403} == {answer.status_code for answer in answers}

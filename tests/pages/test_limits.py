@@ -82,7 +82,8 @@ async def test_the_allowance_is_told(app: FastAPI) -> None:
     async with _alice(app) as alice:
         answers = [await alice.get("api/v1/me") for _ in range(4)]
 
-    assert ("too-many-requests", "1000") == (answers[-1].json()["code"], answers[-1].headers["Retry-After"])
+    assert "too-many-requests" == answers[-1].json()["code"]
+    assert 900 < int(answers[-1].headers["Retry-After"]) <= 1000  # something has come back since the first
 
 
 @pytest.mark.parametrize(

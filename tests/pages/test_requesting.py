@@ -160,6 +160,7 @@ async def test_an_answer_shows_who_still_waits_and_who_has_access_now(service: S
     asked = await service.create("alice")
     for name in ("erin", "dave"):
         await visitors[name].post(f"w/{asked}/requests", note=f"It's {name}")
+    await asyncio.gather(*service.world.asking)  # requests may be written after their answer
 
     given = read((await visitors["alice"].post(f"w/{asked}/requests/answer", user="erin", role="editor")).text)
     declined = read((await visitors["alice"].post(f"w/{asked}/requests/answer", user="dave", decline="yes")).text)
@@ -176,6 +177,7 @@ async def test_an_answer_shows_who_still_waits_and_who_has_access_now(service: S
 async def test_an_answer_without_script_leads_back_to_the_window(service: Service, visitors: Visitors) -> None:
     asked = await service.create("alice")
     await visitors["erin"].post(f"w/{asked}/requests")
+    await asyncio.gather(*service.world.asking)  # requests may be written after their answer
 
     answer = await visitors["alice"].post(f"w/{asked}/requests/answer", fragment=False, user="erin", role="viewer")
 

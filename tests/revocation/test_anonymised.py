@@ -37,7 +37,7 @@ async def test_an_anonymised_persons_connections_home_and_shares_end_and_nobody_
         await asyncio.gather(peopled.open(name, shared.id), peopled.open(name, f"~{name}"))
         async with holding(peopled, name, shared) as held, editing(demo, "carol", shared) as carol:
             done = await demo.api("admin", "POST", f"users/{name}/anonymise")
-            closed = {kind: await ended(socket, within=6) for kind, socket in held.items()}
+            closed = {kind: await ended(socket, within=9) for kind, socket in held.items()}
             carol.type("still here ")
             await eventually(lambda: carol.text.startswith("still here "))
 

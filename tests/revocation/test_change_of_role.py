@@ -18,9 +18,15 @@ pytestmark = pytest.mark.hub
 
 
 async def _role_told(live: ClientConnection, role: str) -> None:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         while json.loads(await live.recv()).get("role") != role:
             pass
+
+
+async def _has_heard(demo: Demo, place: Place, role: str) -> None:
+    """Wait until the server, which hears of a grant a moment after whoever made it, knows that bob has *role*."""
+    async with demo.socket("bob", shared_addresses(place)["live"], max_queue=None) as live:
+        await _role_told(live, role)
 
 
 async def _is_open(socket: Any) -> bool:
@@ -65,6 +71,7 @@ async def test_from_editor_to_viewer_and_back(demo: Demo, shared: Place) -> None
 
 async def test_from_viewer_to_editor_nothing_is_closed(demo: Demo, shared: Place) -> None:
     await let_in(demo, shared, "bob", "viewer")
+    await _has_heard(demo, shared, "viewer")
     async with (
         holding(demo, "bob", shared, without=("kernel", "terminal")) as held,
         editing(demo, "carol", shared) as carol,
@@ -96,6 +103,7 @@ async def test_connections_that_come_and_go_meanwhile_keep_nobody_from_being_rem
             await demo.grant("alice", shared.id, "bob", "viewer")
             await demo.grant("alice", shared.id, "bob", "editor")
         over.set()
+    await _has_heard(demo, shared, "editor")
     async with holding(demo, "bob", shared) as held:
         await remove(demo, shared, "bob")
         closed = {kind: await ended(socket) for kind, socket in held.items()}
