@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import resource
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
@@ -133,6 +134,38 @@ async def test_what_is_about_to_close_makes_room_while_its_answer_is_not_read(pl
         await place.has_been_asked(6)
 
         assert [True] * 4 == [await place.answers() for _ in range(4)]
+
+
+async def test_whose_headers_are_too_large_gets_the_answer_to_that_and_makes_room(place: Place) -> None:
+    async with AsyncExitStack() as stack:
+        lines = [await stack.enter_async_context(a_line(place.port)) for _ in range(MOST)]
+        for line in lines:
+            await line.send(request("GET", "/hello", "Host: here", f"Cookie: {'x' * 1_000_000}"))
+        answers = [await line.answer() for line in lines]
+
+        assert [(400, True)] * MOST == [
+            (answer.status, b"delete the cookies of this site" in answer.body)
+            for answer in answers
+            if answer is not None
+        ]
+        assert await place.answers()
+        assert [b""] * MOST == [await line.rest(WITHIN) for line in lines]
+    assert 1 == place.asked
+
+
+async def test_what_cannot_be_read_of_a_request_that_is_being_answered_adds_nothing_to_the_answer(
+    place: Place,
+) -> None:
+    async with a_line(place.port) as line:
+        await line.send(request("POST", "/slow", "Host: here", "Transfer-Encoding: chunked"))
+        await place.has_been_asked(1)
+        await line.send(b"no chunk\r\n")
+        received = await line.rest(WITHIN)
+    place.may_answer.set()
+
+    assert 1 == received.count(b"HTTP/1.1 ")
+    assert b"HTTP/1.1 400" == received[:12]
+    assert await place.answers()
 
 
 async def test_a_request_under_way_keeps_its_place_and_a_new_one_is_turned_away(place: Place) -> None:

@@ -36,6 +36,22 @@ _TURNED_AWAY: Final = (
     b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n"
 )
 
+_CANNOT_BE_READ: Final = b"""\
+This request cannot be read, or its headers are too large. In a browser: delete the cookies of this site and try again.
+"""
+_REFUSED: Final = b"\r\n".join(
+    [
+        b"HTTP/1.1 400 Bad Request",
+        b"Connection: close",
+        b"Content-Type: text/plain; charset=utf-8",
+        b"Content-Length: %d" % len(_CANNOT_BE_READ),
+        b"",
+        _CANNOT_BE_READ,
+    ]
+)
+#: For how long is read, and thrown away, what somebody sends who has been refused (seconds).
+_LINGERS: Final = 2.0
+
 
 class Places:
     """The open connections, at most *most*, None for any number; and which of them wait for the other side, longest
@@ -92,6 +108,7 @@ class _ImpatientProtocol(H11Protocol):
         self._places = places
         self._patience: asyncio.TimerHandle | None = None
         self._is_read = True
+        self._is_refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -102,8 +119,12 @@ class _ImpatientProtocol(H11Protocol):
             transport.close()
 
     def data_received(self, data: bytes) -> None:
+        if self._is_refused:
+            return
         had_sent = self.conn.their_state
         super().data_received(data)
+        if self._is_refused:
+            return
         theirs = self.conn.their_state
         if had_sent is h11.IDLE and theirs is not h11.IDLE:
             self._places.go_on(self)  # behind the others, should its body be waited for now
@@ -112,6 +133,20 @@ class _ImpatientProtocol(H11Protocol):
             self._wait()
         else:
             self._stop_waiting()
+
+    def send_400_response(self, msg: str) -> None:
+        """Called where no request can be read any more."""
+        if self.conn.our_state is not h11.IDLE:  # there was one, and it is being answered
+            super().send_400_response(msg)
+            return
+        # Closed while more comes in, the system would reset the connection, and the answer be lost on its way, or the
+        # proxy take it for ours to have failed (RFC 9112, section 9.6).
+        self._is_refused = True
+        self._places.wait(self)
+        self._stop_waiting()
+        self.transport.write(_REFUSED)
+        self.transport.write_eof()
+        self._patience = self.loop.call_later(_LINGERS, self.transport.close)
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
