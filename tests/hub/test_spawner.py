@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -265,6 +266,20 @@ async def test_a_hub_that_starts_anew_takes_no_other_process_for_the_server(star
     assert await mistaken.poll() == 0
     await later.stop()
     assert await spawner.poll() is not None
+
+
+async def test_nobody_else_is_given_the_port_before_the_server_listens_there(start: Any) -> None:
+    spawner = await start("alice")
+
+    with socket.socket() as others, pytest.raises(OSError, match="in use"):
+        others.bind(("127.0.0.1", spawner.port))
+    with socket.socket() as its:
+        its.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as tornado does
+        its.bind(("127.0.0.1", spawner.port))
+        its.listen()
+    assert await spawner.poll() is None
+    with socket.socket() as others:
+        others.bind(("127.0.0.1", spawner.port))
 
 
 async def test_a_start_waits_for_what_is_left_of_the_last_run(start: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -20,7 +21,6 @@ from typing import Any
 
 from jupyterhub.spawner import SimpleLocalProcessSpawner
 from jupyterhub.traitlets import ByteSpecification
-from jupyterhub.utils import random_port
 from traitlets import Bool, Int, List, Tuple, Unicode
 
 from coterie.hub.any_spawner import CannotStart
@@ -86,6 +86,7 @@ class ConfinedSpawner(SimpleLocalProcessSpawner):
         #: The first process inside.
         self._inside: Process | None = None
         self._groups = ControlGroups()
+        self._kept_port: socket.socket | None = None
 
     def choose_owner(self) -> int | None:
         """Whom the account's files have to belong to; None where the Hub cannot give files away.
@@ -123,7 +124,7 @@ class ConfinedSpawner(SimpleLocalProcessSpawner):
         # For kernels' sockets, where the sandbox brings no folder.
         self._runtime = None if self.sandbox else Path(tempfile.mkdtemp(prefix="coterie-", dir="/tmp"))
         owner = self.choose_owner()
-        self.port: int = self.port or random_port()
+        self.port: int = self.port or self._keep_port()
         environment, parted = part_secrets(self.get_env())
         with ExitStack() as stack:
             reader = stack.enter_context(_pipe_with(json.dumps(parted).encode()))
@@ -148,6 +149,21 @@ class ConfinedSpawner(SimpleLocalProcessSpawner):
             if files is not None:
                 self._inside = await _first_process(files, self.proc)
         return str(self.ip or "127.0.0.1"), self.port
+
+    def _keep_port(self) -> int:
+        """A port for the server, which nobody else is given while the server is on its way to it: it is bound here, and
+        never listened on, which leaves that to the server."""
+        self._give_up_port()
+        self._kept_port = socket.socket()
+        self._kept_port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self._kept_port.bind((self.ip or "127.0.0.1", 0))
+        port: int = self._kept_port.getsockname()[1]
+        return port
+
+    def _give_up_port(self) -> None:
+        if self._kept_port is not None:
+            self._kept_port.close()
+            self._kept_port = None
 
     def _command(self, stack: ExitStack, owner: int | None) -> tuple[list[str], Descriptors | None]:
         command = [*self.cmd, *self.get_args()]
@@ -193,6 +209,7 @@ class ConfinedSpawner(SimpleLocalProcessSpawner):
             self.clear_state()
         else:
             status = await super().poll()
+        self._give_up_port()  # the Hub asks for the first time when the server listens
         if status is not None:
             await self._end_inside()
         return status
@@ -264,6 +281,7 @@ class ConfinedSpawner(SimpleLocalProcessSpawner):
     def clear_state(self) -> None:
         """Called by the Hub when nothing runs any more."""
         super().clear_state()
+        self._give_up_port()
         if self._inside is not None:
             self._inside.kill()
         _remove_when_empty(self._groups)
