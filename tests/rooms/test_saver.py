@@ -176,6 +176,52 @@ async def test_a_change_from_outside_of_same_size_and_time_is_not_overwritten(de
     assert path.read_text() == "alphA\nbeta\ngamma\ndelta\nmine\n"
 
 
+def _code(id_: str, source: str) -> dict[str, Any]:
+    return {
+        "id": id_,
+        "cell_type": "code",
+        "metadata": {},
+        "source": source,
+        "outputs": [],
+        "execution_count": None,
+    }
+
+
+def _sources(content: Any) -> list[str]:
+    return [cell["source"] for cell in content["cells"]]
+
+
+async def test_a_cell_that_another_program_brought_back_and_people_took_out_again_stays_out(desk: Desk) -> None:
+    path = desk.folder / "a.ipynb"
+    path.write_text(json.dumps(notebook(_code("first", "1"), _code("second", "2"))))
+    await desk.open("a.ipynb", "json:notebook")
+    desk.write(notebook(_code("first", "1")))
+    path.write_text(json.dumps(notebook(_code("first", "1"), _code("second", "2, changed"))))
+    await eventually_settled(desk)
+    brought_back = _sources(desk.content)
+    desk.write(notebook(_code("first", "1")))
+    path.write_text(json.dumps(notebook(_code("first", "1, changed"), _code("second", "2, changed"))))
+    await eventually_settled(desk)
+
+    assert ["1", "2, changed"] == brought_back
+    assert ["1, changed"] == _sources(desk.content)
+
+
+async def test_what_another_program_and_people_took_out_comes_back_when_the_program_brings_it_back(desk: Desk) -> None:
+    path = desk.folder / "a.ipynb"
+    path.write_text(json.dumps(notebook(_code("first", "1"), _code("second", "2"))))
+    await desk.open("a.ipynb", "json:notebook")
+    desk.write(notebook(_code("first", "1")))
+    path.write_text(json.dumps(notebook(_code("first", "1"))))
+    await eventually_settled(desk)
+    taken_out = _sources(desk.content)
+    path.write_text(json.dumps(notebook(_code("first", "1"), _code("second", "2"))))
+    await eventually_settled(desk)
+
+    assert ["1"] == taken_out
+    assert ["1", "2"] == _sources(desk.content)
+
+
 async def test_what_cannot_be_merged_is_kept_as_a_version_and_said(desk: Desk) -> None:
     path = desk.folder / "a.ipynb"
     path.write_text(json.dumps(notebook()))
@@ -367,9 +413,9 @@ async def test_a_disk_that_fails_is_said_to_everybody_until_it_has_everything(
 
 async def eventually_settled(desk: Desk) -> None:
     """Wait until the change of the file has been taken in; while it is fresh, a look waits for more of it."""
-    async with asyncio.timeout(15):
-        before = desk.live.revision
-        while desk.live.revision == before:
+    async with asyncio.timeout(60):
+        before = desk.journal.next
+        while desk.journal.next == before:
             await desk.saver.look()
             await asyncio.sleep(0.02)
 

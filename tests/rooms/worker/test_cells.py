@@ -35,7 +35,7 @@ def copied(doc: Doc[Any]) -> Doc[Any]:
 def change(doc: Doc[Any], content: dict[str, Any], *kept: str) -> bytes:
     updates: list[bytes] = []
     subscription = doc.observe(lambda event: updates.append(event.update))
-    cells.change(doc, notebooks.parse(as_bytes(content)), ChangedParts(frozenset(kept), frozenset()))
+    cells.change(doc, notebooks.parse(as_bytes(content)), ChangedParts(frozenset(kept), frozenset(), frozenset()))
     doc.unobserve(subscription)
     return b"".join(updates)
 

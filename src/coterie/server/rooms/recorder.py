@@ -11,11 +11,15 @@ class Recorder:
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
-        self._base: Mark | None = None
+        self._taken: tuple[Mark, bytes] | None = None
 
-    def take(self, base: Mark) -> None:
-        """The next edit by OUTSIDE is the file's difference from *base*, whose digest is the file's."""
-        self._base = base
+    def take(self, base: Mark, update: bytes) -> None:
+        """The next edit by OUTSIDE comes from *update*, the file's difference from *base*, whose digest is the file's.
+
+        It goes in whole, also what the document had already: people may take out what another program does too, and
+        without it nobody could tell later what the file held.
+        """
+        self._taken = base, update
 
     def edit(self, person: str, update: bytes) -> None:
         """Add an update.
@@ -23,23 +27,26 @@ class Recorder:
         One that came from the file goes in with the mark that says what the file holds since. Read again later, the one
         without the other would be taken in twice, or lost.
         """
-        if person == OUTSIDE and self._base is not None:
-            base = self._base
-            mark = Mark(base.through, (*base.extras, self._journal.next + 1), base.digest)
-            self._journal.append((RecordKind.AGREED, SERVER, encode_mark(mark)), (RecordKind.EDIT, OUTSIDE, update))
-            self._base = None
+        if person == OUTSIDE and self._taken is not None:
+            self.agree()
         else:
             self._journal.append((RecordKind.EDIT, person, update))
 
     def drop(self) -> None:
         """The announced edit does not come."""
-        self._base = None
+        self._taken = None
 
     def agree(self) -> None:
-        """The file turned out to hold nothing that the document lacks: note its digest alone."""
-        if self._base is not None:
-            self.note(RecordKind.AGREED, self._base)
-            self._base = None
+        """Note what was taken, if that is not done: the document holds it now, or did so before."""
+        if self._taken is None:
+            return
+        base, update = self._taken
+        if update:
+            mark = Mark(base.through, (*base.extras, self._journal.next + 1), base.digest)
+            self._journal.append((RecordKind.AGREED, SERVER, encode_mark(mark)), (RecordKind.EDIT, OUTSIDE, update))
+        else:
+            self.note(RecordKind.AGREED, base)
+        self._taken = None
 
     def agree_wholly(self, digest: bytes) -> None:
         """The file of this digest holds all that the document does now."""

@@ -275,7 +275,7 @@ class Saver:
             self._due.set()
             return
         if outside.is_in_file:
-            self._recorder.take(outside.mark)
+            self._recorder.take(outside.mark, outside.update)
         before = self._live.revision
         try:
             if outside.update:

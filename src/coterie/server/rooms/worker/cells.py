@@ -33,14 +33,16 @@ _NOT_A_NOTEBOOK: Final = "The document is not a notebook any more."
 
 @dataclass(frozen=True, slots=True)
 class ChangedParts:
-    """Cells, by id: those that people have *changed* (taken out ones among them), and those that are *gone*, be it that
-    they were taken out or that they were moved, for then another one of the same id stands elsewhere."""
+    """Cells, by id: those that people have *changed* (taken out ones among them); those that are *gone*, be it that
+    they were taken out or that they were moved, for then another one of the same id stands elsewhere; and those that
+    were *taken out*."""
 
     changed: frozenset[str]
     gone: frozenset[str]
+    taken_out: frozenset[str]
 
 
-NOTHING_CHANGED: Final = ChangedParts(frozenset(), frozenset())
+NOTHING_CHANGED: Final = ChangedParts(frozenset(), frozenset(), frozenset())
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +99,8 @@ def changed_cells(before: Doc[Any], after: Doc[Any], notebook: Notebook) -> Chan
     changed = frozenset(id_ for id_, cell in then.items() if now.get(id_) != cell)
     same = {cell["id"] for cell in notebook["cells"] if (old := then.get(cell.get("id"))) and not _differ(old, cell)}
     asked = then.keys() - same
-    return ChangedParts(changed, frozenset(asked - _still_there(before, after, asked) if asked else ()))
+    gone = asked - _still_there(before, after, asked) if asked else ()
+    return ChangedParts(changed, frozenset(gone), frozenset(then.keys() - now.keys()))
 
 
 def _still_there(before: Doc[Any], after: Doc[Any], ids: set[str]) -> set[str]:
@@ -248,9 +251,8 @@ def _change_cells(doc: Doc[Any], before: _Counting, after: list[Cell], since: Ch
         else:  # a plain value, as no editor makes them: it can only be replaced
             del staying[old]
     unmatched = set(range(len(before.cells))).difference(counterparts)
-    order = _take_out(
-        cells, before, {*staying, *(old for old in unmatched if before.cells[old]["id"] in since.changed)}
-    )
+    typed_in = since.changed - since.taken_out
+    order = _take_out(cells, before, {*staying, *(old for old in unmatched if before.cells[old]["id"] in typed_in)})
     for shared, cell, wanted in changing:
         _change_cell(shared, cell, wanted)
     _put_in(cells, order, before.cells, after, counterparts, {old for old in staying if old in in_order})
