@@ -133,6 +133,17 @@ async def test_an_admitted_guest_is_let_do_no_more_at_the_hub_than_come_in(home:
     assert "viewer" == await home.role(erin)
 
 
+async def test_a_share_that_is_being_made_for_somebody_is_not_taken_for_one_made_by_hand(home: Place) -> None:
+    world, stored = home.service.world, await home.stored()
+    erin = await world.people.find("erin")
+    assert erin is not None
+    async with world.store.writing() as tx:  # as it is between making the share and noting that it was made
+        await tx.want_entry(stored.id, erin.id, world.now())
+    await share(home, "user", "erin")
+
+    assert [] == await listed(home)
+
+
 async def test_an_admitted_guest_is_revoked_like_any_other(home: Place, erin: Somebody) -> None:
     await share(home, "user", "erin")
     await admit(home, "erin")
