@@ -153,19 +153,32 @@ async def test_whose_headers_are_too_large_gets_the_answer_to_that_and_makes_roo
     assert 1 == place.asked
 
 
+async def test_what_cannot_be_read_behind_a_request_makes_room_as_well(place: Place) -> None:
+    async with AsyncExitStack() as stack:
+        for _ in range(MOST):
+            line = await stack.enter_async_context(a_line(place.port))
+            await line.send(HELLO + b"no request\r\n\r\n")
+            answers = [await line.answer(), await line.answer()]
+            assert [200, 400] == [answer.status for answer in answers if answer is not None]
+
+        assert await place.answers()
+
+
+@pytest.mark.parametrize(("method", "path", "status"), [("POST", "/slow", b"400"), ("GET", "/large", b"200")])
 async def test_what_cannot_be_read_of_a_request_that_is_being_answered_adds_nothing_to_the_answer(
-    place: Place,
+    place: Place, caplog: pytest.LogCaptureFixture, method: str, path: str, status: bytes
 ) -> None:
     async with a_line(place.port) as line:
-        await line.send(request("POST", "/slow", "Host: here", "Transfer-Encoding: chunked"))
+        await line.send(request(method, path, "Host: here", "Transfer-Encoding: chunked"))
         await place.has_been_asked(1)
         await line.send(b"no chunk\r\n")
         received = await line.rest(WITHIN)
     place.may_answer.set()
 
     assert 1 == received.count(b"HTTP/1.1 ")
-    assert b"HTTP/1.1 400" == received[:12]
+    assert b"HTTP/1.1 " + status == received[:12]
     assert await place.answers()
+    assert not [record for record in caplog.records if record.name == "asyncio"]
 
 
 async def test_a_request_under_way_keeps_its_place_and_a_new_one_is_turned_away(place: Place) -> None:

@@ -99,8 +99,8 @@ class Places:
 
 class _ImpatientProtocol(H11Protocol):
     """Hangs up where the headers of a request do not come whole within *seconds* (0: however long they take), nor the
-    rest of a body that was answered already, and where others need its place among *places*. How long a body may take
-    that is being read is for the application to say."""
+    rest of a body that was answered already, and where others need its place among *places*; and a moment after it has
+    said that what came cannot be read. How long a body may take that is being read is for the application to say."""
 
     def __init__(self, *args: Any, seconds: float, places: Places, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -136,8 +136,11 @@ class _ImpatientProtocol(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """Called where no request can be read any more."""
-        if self.conn.our_state is not h11.IDLE:  # there was one, and it is being answered
+        if self.conn.our_state is h11.SEND_RESPONSE:  # of one that is being answered the body cannot
             super().send_400_response(msg)
+            return
+        if self.conn.our_state is not h11.IDLE:  # the answer has begun, and nothing can be said any more
+            self.transport.close()
             return
         # Closed while more comes in, the system would reset the connection, and the answer be lost on its way, or the
         # proxy take it for ours to have failed (RFC 9112, section 9.6).
@@ -174,7 +177,7 @@ class _ImpatientProtocol(H11Protocol):
 
     def _see_whose_turn_it_is(self) -> None:
         # What is about to close may still wait for the rest of its answer to be read.
-        is_theirs = self.conn.their_state in (h11.IDLE, h11.SEND_BODY)
+        is_theirs = self.conn.their_state in (h11.IDLE, h11.SEND_BODY) or self._is_refused
         if is_theirs or not self._is_read or self.transport.is_closing():
             self._places.wait(self)
         else:
