@@ -222,6 +222,44 @@ async def test_what_another_program_and_people_took_out_comes_back_when_the_prog
     assert ["1", "2"] == _sources(desk.content)
 
 
+async def test_what_could_not_be_noted_of_one_change_from_outside_is_not_noted_in_place_of_another(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = desk.folder / "a.ipynb"
+    both = notebook(_code("first", "1"), _code("second", "2"))
+    path.write_text(json.dumps(both))
+    await desk.open("a.ipynb", "json:notebook")
+    desk.write(notebook(_code("first", "1")))
+    path.write_text(json.dumps(notebook(_code("first", "1"))))
+    refused = []
+
+    def append(_: Journal, *added: Any) -> None:
+        refused.append(added)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as full:
+        full.setattr(Journal, "append", append)
+        async with asyncio.timeout(60):
+            while not refused:
+                await desk.saver.look()
+                await asyncio.sleep(0.02)
+    path.write_text(json.dumps(both))
+    commit = desk.saver._worker.commit
+
+    async def commit_late(key: str) -> Any:
+        path.write_text(json.dumps(notebook(_code("first", "1, changed"), _code("second", "2"))))
+        return await commit(key)
+
+    monkeypatch.setattr(desk.saver._worker, "commit", commit_late)
+    desk.write(notebook(_code("first", "1"), _code("third", "3")))
+    await desk.saver.save()
+    monkeypatch.setattr(desk.saver._worker, "commit", commit)
+    await desk.crash()
+    await desk.open("a.ipynb", "json:notebook")
+
+    assert ["1, changed", "3"] == _sources(desk.content)
+
+
 async def test_what_cannot_be_merged_is_kept_as_a_version_and_said(desk: Desk) -> None:
     path = desk.folder / "a.ipynb"
     path.write_text(json.dumps(notebook()))

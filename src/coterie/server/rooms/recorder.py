@@ -24,8 +24,8 @@ class Recorder:
     def edit(self, person: str, update: bytes) -> None:
         """Add an update.
 
-        One that came from the file goes in with the mark that says what the file holds since. Read again later, the one
-        without the other would be taken in twice, or lost.
+        In place of one that came from the file goes in what was taken, with the mark that says what the file holds
+        since. Read again later, the one without the other would be taken in twice, or lost.
         """
         if person == OUTSIDE and self._taken is not None:
             self.agree()

@@ -280,11 +280,11 @@ class Saver:
         try:
             if outside.update:
                 self._live.apply(outside.update, OUTSIDE)
+            if self._live.revision == before:
+                self._recorder.agree()
         except BaseException:
             self._recorder.drop()
             raise
-        if self._live.revision == before:
-            self._recorder.agree()
 
     def _recovered(self) -> None:
         self._problems.clear(self._path, NOT_SAVED)

@@ -124,7 +124,8 @@ def change(doc: Doc[Any], notebook: Notebook, since: ChangedParts) -> None:
     """Make the document hold *notebook*, by as small steps as can be, to be merged with what was changed *since*.
 
     A cell in which somebody has typed is neither taken out nor moved. One that somebody has taken out, and that is
-    another in *notebook*, is put in anew. Raises Unreadable.
+    another in *notebook*, is put in anew. One that both have taken out and then brought back is there twice. Raises
+    Unreadable.
     """
     before = _counting(doc)
     with doc.transaction():
