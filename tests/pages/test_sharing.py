@@ -11,6 +11,7 @@ import httpx
 import pytest
 from sqlalchemy import insert
 
+from coterie.actions import watch
 from coterie.actions.sessions import report_session
 from coterie.actions.watch import watch_access
 from coterie.policy import Person, PrincipalKind, Role
@@ -498,6 +499,29 @@ async def test_what_ends_while_the_window_is_told_of_something_else_is_told_of_t
     try:
         async with asyncio.timeout(20):
             assert "changed" in await anext(told)
+    finally:
+        object.__setattr__(service.world, "now", now)
+        await told.aclose()
+
+
+async def test_what_ends_while_it_is_asked_whether_somebody_may_still_watch_is_told_of(
+    service: Service, visitors: Visitors, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "_REVIEW_EVERY", 0.0)
+    workspace, alice = await service.create("alice"), await service.person("alice")
+    now = service.world.now
+    ends = now() + timedelta(hours=1)
+    await give(visitors["admin"], workspace, "user", "carol", "viewer", expires_at=ends.isoformat())
+
+    async def watcher() -> Person:
+        object.__setattr__(service.world, "now", lambda: ends + timedelta(seconds=1))
+        return alice
+
+    told = watch_access(service.world, alice, workspace, watcher)
+    try:
+        async with asyncio.timeout(20):
+            while "changed" not in await anext(told):
+                pass
     finally:
         object.__setattr__(service.world, "now", now)
         await told.aclose()

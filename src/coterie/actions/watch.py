@@ -46,7 +46,7 @@ async def watch_access(world: World, actor: Person, workspace: str, watcher: Wat
 
 
 async def _watch(world: World, workspace: str, workspace_id: str, after: int, watcher: Watcher) -> AsyncIterator[str]:
-    next_end = await _next_end(world, workspace_id)
+    next_end = await _next_end(world, workspace_id, world.now())
     yield ": watching\n\n"
     reviewed_at = monotonic()
     while not world.closing.is_set():
@@ -54,15 +54,16 @@ async def _watch(world: World, workspace: str, workspace_id: str, after: int, wa
         async with world.store.reading() as tx:
             events = await tx.read_after(after, limit=_BATCH, workspace_id=workspace_id)
         has_news = any(event.kind != EventKind.OPENED for event in events)
-        is_over = next_end is not None and next_end <= world.now()
+        now = world.now()
+        is_over = next_end is not None and next_end <= now
         after = events[-1].revision if events else after
         if has_news or is_over or monotonic() - reviewed_at >= _REVIEW_EVERY:
             if not await _may_watch(world, workspace, watcher):
                 yield _event(WINDOW_ENDED)
                 return
             reviewed_at = monotonic()
-            # Before anything is told: what ends while it is told is told of again.
-            next_end = await _next_end(world, workspace_id)
+            # From the moment looked at above: what ended since, or ends while this is told, is told of next.
+            next_end = await _next_end(world, workspace_id, now)
             # A comment finds out about a browser that is gone.
             yield _event(WINDOW_CHANGED) if has_news or is_over else ": watching\n\n"
         if not events:
@@ -81,9 +82,9 @@ async def _may_watch(world: World, workspace: str, watcher: Watcher) -> bool:
     return True
 
 
-async def _next_end(world: World, workspace_id: str) -> datetime | None:
+async def _next_end(world: World, workspace_id: str, after: datetime) -> datetime | None:
     async with world.store.reading() as tx:
-        return await tx.find_next_end(workspace_id, world.now())
+        return await tx.find_next_end(workspace_id, after)
 
 
 def _pause(next_end: datetime | None, now: datetime) -> float:
