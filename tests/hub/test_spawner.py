@@ -268,18 +268,21 @@ async def test_a_hub_that_starts_anew_takes_no_other_process_for_the_server(star
     assert await spawner.poll() is not None
 
 
-async def test_nobody_else_is_given_the_port_before_the_server_listens_there(start: Any) -> None:
-    spawner = await start("alice")
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+async def test_nobody_else_is_given_the_port_before_the_server_listens_there(start: Any, address: str) -> None:
+    spawner = await start("alice", ip=address)
+    kind = socket.AF_INET6 if ":" in address else socket.AF_INET
 
-    with socket.socket() as others, pytest.raises(OSError, match="in use"):
-        others.bind(("127.0.0.1", spawner.port))
-    with socket.socket() as its:
+    with socket.socket(kind) as others, pytest.raises(OSError, match="in use"):
+        others.bind((address, spawner.port))
+    with socket.socket(kind) as its:
         its.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as tornado does
-        its.bind(("127.0.0.1", spawner.port))
+        its.bind((address, spawner.port))
         its.listen()
-    assert await spawner.poll() is None
-    with socket.socket() as others:
-        others.bind(("127.0.0.1", spawner.port))
+    await spawner.stop(now=True)
+    spawner.clear_state()
+    with socket.socket(kind) as others:
+        others.bind((address, spawner.port))
 
 
 async def test_a_start_waits_for_what_is_left_of_the_last_run(start: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -151,13 +151,19 @@ class ConfinedSpawner(SimpleLocalProcessSpawner):
         return str(self.ip or "127.0.0.1"), self.port
 
     def _keep_port(self) -> int:
-        """A port for the server, which nobody else is given while the server is on its way to it: it is bound here, and
-        never listened on, which leaves that to the server."""
+        """A port for the server, which nobody else is given, also not while the server is on its way to it: it is bound
+        here, and never listened on, which leaves that to the server."""
         self._give_up_port()
-        self._kept_port = socket.socket()
-        self._kept_port.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self._kept_port.bind((self.ip or "127.0.0.1", 0))
-        port: int = self._kept_port.getsockname()[1]
+        address = self.ip or "127.0.0.1"
+        kept = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+        kept.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            kept.bind((address, 0))
+        except OSError:
+            kept.close()
+            raise
+        self._kept_port = kept
+        port: int = kept.getsockname()[1]
         return port
 
     def _give_up_port(self) -> None:
@@ -209,7 +215,6 @@ class ConfinedSpawner(SimpleLocalProcessSpawner):
             self.clear_state()
         else:
             status = await super().poll()
-        self._give_up_port()  # the Hub asks for the first time when the server listens
         if status is not None:
             await self._end_inside()
         return status
