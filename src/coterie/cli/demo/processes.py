@@ -65,7 +65,8 @@ def belongs_to_demo(pid: int, folder: Path) -> bool:
 
 
 async def end(pids: Iterable[int], *, seconds: float) -> None:
-    """Asks each to end, and kills those that are still there after *seconds*. Returns when all are gone."""
+    """Asks each to end, and kills those that are still there after *seconds*. Returns when all are gone, or have not
+    gone for seconds after that."""
     left = set(pids)
     for number, within in ((signal.SIGTERM, seconds), (signal.SIGKILL, _KILLED_WITHIN_SECONDS)):
         for pid in left:
