@@ -13,6 +13,7 @@ import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -66,6 +67,10 @@ async def haunted(demo: Demo) -> tuple[Place, str]:
     return place, mark
 
 
+async def _none_run(mark: str) -> bool:
+    return not processes_with(mark)
+
+
 @pytest.mark.usefixtures("confined")
 async def test_nothing_is_left_when_the_workspace_was_stopped(demo: Demo, haunted: tuple[Place, str]) -> None:
     place, mark = haunted
@@ -73,10 +78,7 @@ async def test_nothing_is_left_when_the_workspace_was_stopped(demo: Demo, haunte
     assert 202 == (await demo.api("carol", "POST", f"workspaces/{place.id}/stop")).status_code
     await demo.until_stopped(account_of(place.url))
 
-    async def none_run() -> bool:
-        return not processes_with(mark)
-
-    assert await until(none_run, within=60)
+    assert await until(partial(_none_run, mark), within=60)
 
 
 @pytest.mark.usefixtures("confined")
@@ -85,10 +87,7 @@ async def test_nothing_is_left_when_the_server_was_killed(demo: Demo, haunted: t
 
     await in_kernel(demo, place, "import os; found = os.system(f'(sleep 0.3; kill -9 {os.getppid()}) &')")
 
-    async def none_run() -> bool:
-        return not processes_with(mark)
-
-    assert await until(none_run, within=60)
+    assert await until(partial(_none_run, mark), within=60)
 
 
 @pytest.mark.usefixtures("confined")
@@ -97,10 +96,7 @@ async def test_nothing_is_left_when_what_confines_it_was_killed(demo: Demo, haun
 
     os.kill(keeper_of(place.url), signal.SIGKILL)
 
-    async def none_run() -> bool:
-        return not processes_with(mark)
-
-    assert await until(none_run, within=60)
+    assert await until(partial(_none_run, mark), within=60)
 
 
 @pytest.fixture
