@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 from support.chromium import CHROMIUM
 from support.demo import Demo, running_demo
 from support.postgresql import postgresql_server
+
+# Two cores carry a Hub, its servers and three browsers.
+expect.set_options(timeout=20_000)
 
 _DEMO = pytest.StashKey[Demo]()
 

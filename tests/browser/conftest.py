@@ -6,14 +6,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser
 
 from browser.person import Person
 from support.demo import Demo
 
 RESULTS = Path(__file__).parents[2] / "test-results"
-# Two cores carry a Hub, its servers and three browsers.
-expect.set_options(timeout=20_000)
 
 _FAILED = pytest.StashKey[bool]()
 

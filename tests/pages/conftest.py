@@ -10,7 +10,6 @@ from pathlib import Path
 import httpx
 import pytest
 import uvicorn
-from playwright.async_api import expect
 
 from coterie.hubapi import Directory
 from coterie.service.app import create_app, put_together
@@ -18,8 +17,6 @@ from coterie.service.settings import Limits
 from pages.hub_of_ours import HubOfOurs
 from pages.visiting import Service, Visitor
 from support.settings import without_a_hub
-
-expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="session")
