@@ -55,6 +55,7 @@ async def _create_and_open(alice: Person) -> None:
 
     steps = alice.page.get_by_role("list", name="Steps").get_by_role("listitem")
     await expect(steps).to_contain_text(["Starting the server"])
+    await expect(alice.page.get_by_role("progressbar", name="Opening")).to_have_attribute("value", "54")
     await alice.in_lab()
     await expect(alice.page.locator(".coterie-Chip")).to_have_text(f"{NAME}Creator")
 
