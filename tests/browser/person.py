@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 
 from playwright.async_api import Browser, BrowserContext, Locator, Page, expect
@@ -90,6 +91,14 @@ class Person:
     def output(self, number: int) -> Locator:
         """What came out of a cell."""
         return self.cell(number).locator(".jp-OutputArea-output")
+
+    async def opens(self, step: Awaitable[None]) -> Page:
+        """The page that *step* opens beside, with its scripts: until they run, its forms do what they do without."""
+        async with self.context.expect_page() as opening:
+            await step
+        page = await opening.value
+        await page.wait_for_load_state()
+        return page
 
     async def choose(self, menu: str, item: str) -> None:
         """Choose an item of JupyterLab's menu bar."""

@@ -33,9 +33,7 @@ async def take_pictures(browser: Browser, demo: Demo) -> None:
     await expect(plot).to_be_visible(timeout=3 * START_MS)
     await alice.kernel_is_idle()
 
-    async with alice.context.expect_page() as opening:
-        await alice.page.locator("#jp-top-panel").get_by_role("button", name="Share").click()
-    share = await opening.value
+    share = await alice.opens(alice.page.locator("#jp-top-panel").get_by_role("button", name="Share").click())
     await share.set_viewport_size({"width": 720, "height": 620})
     for kind, name, role in (
         ("User", "bob", "Viewer"),

@@ -50,9 +50,7 @@ async def test_a_page_waits_for_a_server_that_was_stopped_and_shows_the_way_back
     assert stopped.is_success
     banner = alice.page.locator(".coterie-Banner")
     await expect(banner).to_contain_text("The workspace's server cannot be reached", timeout=START_MS)
-    async with alice.context.expect_page() as opening:
-        await banner.get_by_role("link", name="Start the server").click()
-    beside = await opening.value
+    beside = await alice.opens(banner.get_by_role("link", name="Start the server").click())
     await expect(beside.locator(".coterie-Chip")).to_be_visible(timeout=START_MS)
 
     # The sign-in that the other page made counts for this one too.
@@ -120,9 +118,8 @@ async def test_a_home_starts_from_the_control_panel_and_signing_out_there_ends_a
     await expect(erin.page.locator(".coterie-Chip")).to_have_text("Home of erinCreator")
     await expect(erin.page.locator("#jp-top-panel").get_by_role("button", name="Share")).to_be_visible()
 
-    async with erin.context.expect_page() as opening:
-        await erin.choose("File", "Hub Control Panel")
-    await expect((await opening.value).get_by_text("Stop My Server")).to_be_visible()
+    panel = await erin.opens(erin.choose("File", "Hub Control Panel"))
+    await expect(panel.get_by_text("Stop My Server")).to_be_visible()
     await erin.choose("File", "Log Out")
     await expect(erin.page.get_by_label("Username")).to_be_visible(timeout=START_MS)
 

@@ -75,9 +75,7 @@ async def _upload_and_run(alice: Person, notebook: Path) -> None:
 
 async def _share(alice: Person) -> Page:
     """From JupyterLab's top bar Bob becomes Viewer, and from the workspaces page Carol Editor. The first window."""
-    async with alice.context.expect_page() as opening:
-        await alice.page.locator("#jp-top-panel").get_by_role("button", name="Share").click()
-    first = await opening.value
+    first = await alice.opens(alice.page.locator("#jp-top-panel").get_by_role("button", name="Share").click())
     field = first.get_by_role("combobox", name="Add people, groups or rights")
     await field.press_sequentially("bo")
     await expect(first.get_by_role("option", name="bob User")).to_be_visible()
@@ -90,9 +88,7 @@ async def _share(alice: Person) -> Page:
     await listing.goto(first.url.rpartition("w/")[0])
     row = listing.get_by_role("listitem").filter(has_text=NAME)
     await expect(row).to_contain_text("Running")
-    async with alice.context.expect_page() as opening:
-        await row.get_by_role("link", name="Share").click()
-    second = await opening.value
+    second = await alice.opens(row.get_by_role("link", name="Share").click())
     await second.get_by_role("combobox", name="Add people, groups or rights").press_sequentially("carol")
     await second.get_by_role("option", name="carol User").click()
     await second.get_by_label("Role", exact=True).select_option("Editor")

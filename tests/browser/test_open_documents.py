@@ -41,9 +41,8 @@ async def test_an_open_document_goes_on_after_a_restart_of_the_server(demo: Demo
     banner = alice.page.locator(".coterie-Banner")
     await expect(banner).to_contain_text("The workspace's server cannot be reached", timeout=START_MS)
     await alice.page.keyboard.type("meanwhile")
-    async with alice.context.expect_page() as opening:
-        await banner.get_by_role("link", name="Start the server").click()
-    await expect((await opening.value).locator(".coterie-Chip")).to_be_visible(timeout=START_MS)
+    beside = await alice.opens(banner.get_by_role("link", name="Start the server").click())
+    await expect(beside.locator(".coterie-Chip")).to_be_visible(timeout=START_MS)
 
     async def is_saved() -> bool:
         return file.read_text() == "start\nbefore, meanwhile"

@@ -34,9 +34,7 @@ def _row(panel: Locator, name: str) -> Locator:
 
 
 async def _share_window(person: Person) -> Page:
-    async with person.context.expect_page() as opening:
-        await person.choose("User sharing", "Open user sharing menu")
-    return await opening.value
+    return await person.opens(person.choose("User sharing", "Open user sharing menu"))
 
 
 async def _come_in(guest: Person, url: str) -> None:
@@ -123,9 +121,8 @@ async def test_the_owner_of_a_home_is_told_who_accepted_and_sees_them_there(demo
 
     notice = alice.page.locator(".Toastify__toast").filter(has_text="bob accepted your invitation and is now Editor.")
     await expect(notice).to_be_visible()
-    async with alice.context.expect_page() as opening:
-        await notice.get_by_role("button", name="User sharing").click()
-    assert f"{demo.service_url}w/~alice/share#invitations" == (await opening.value).url
+    window = await alice.opens(notice.get_by_role("button", name="User sharing").click())
+    assert f"{demo.service_url}w/~alice/share#invitations" == window.url
     assert 1 == len(alice.popups)
 
     await _come_in(bob, accepted.json()["url"])

@@ -35,12 +35,10 @@ async def test_the_sidebar_lists_follows_and_opens_beside_the_page(demo: Demo, a
     await sidebar.get_by_text("More").locator("..").press("ArrowDown")
     await expect(sidebar.get_by_role("link", name="Open")).to_be_focused()
     await carol.page.keyboard.press("End")
-    async with carol.context.expect_page() as opening:
-        await carol.page.keyboard.press("Enter")
-    await expect((await opening.value).get_by_role("heading", name='Archive "Gannets"')).to_be_visible()
-    async with carol.context.expect_page() as opening:
-        await sidebar.get_by_role("link", name="Gannets", exact=True).click()
-    assert f"{demo.service_url}w/{other}" == (await opening.value).url
+    archive = await carol.opens(carol.page.keyboard.press("Enter"))
+    await expect(archive.get_by_role("heading", name='Archive "Gannets"')).to_be_visible()
+    gannets = await carol.opens(sidebar.get_by_role("link", name="Gannets", exact=True).click())
+    assert f"{demo.service_url}w/{other}" == gannets.url
     assert [] == carol.popups
 
     # The frame takes JupyterLab's theme; and without a sign-in it has one button, which opens a page.
@@ -50,9 +48,7 @@ async def test_the_sidebar_lists_follows_and_opens_beside_the_page(demo: Demo, a
     await expect(sidebar.locator("html")).to_have_attribute("data-theme", "dark")
     await carol.context.clear_cookies(name="__Host-coterie")
     await sidebar.locator("body").evaluate("location.reload()")
-    async with carol.context.expect_page() as opening:
-        await sidebar.get_by_role("link", name="Sign in").click()
-    signed_in = await opening.value
+    signed_in = await carol.opens(sidebar.get_by_role("link", name="Sign in").click())
     await signed_in.wait_for_url(demo.service_url)
     await signed_in.close()
     await carol.page.bring_to_front()

@@ -23,6 +23,8 @@ FILE = "together.ipynb"
 WORDS = {"alice": "from_alice", "bob": "from_bob", "carol": "from_carol"}
 CELLS = {name: number for number, name in enumerate(WORDS)}
 OUT = "Your access has been removed."
+#: JupyterHub's button does nothing until its scripts, which come one after the other, have all run.
+_STOP_LISTENS = "requirejs.defined('jquery') && requirejs('jquery')._data(document.getElementById('stop'), 'events')"
 
 
 @pytest.mark.timeout(900)  # a demo, two sessions and three browsers, on whatever machine there is
@@ -75,9 +77,7 @@ def _leave_notebook(demo: Demo) -> None:
 
 async def _open_menu(alice: Person) -> Page:
     """The window that JupyterLab's menu opens."""
-    async with alice.context.expect_page() as opening:
-        await alice.choose("User sharing", "Open user sharing menu")
-    window = await opening.value
+    window = await alice.opens(alice.choose("User sharing", "Open user sharing menu"))
     window.on("pageerror", lambda error: alice.errors.append(str(error)))
     await expect(window.get_by_role("heading", name="Invitations")).to_be_visible()
     await expect(window.get_by_role("list", name="People who accepted")).to_contain_text("Nobody yet.")
@@ -263,9 +263,8 @@ async def _revoke_links(window: Page, bob: Person, carol: Person, link: str) -> 
 
 async def _stop(alice: Person, bob: Person) -> None:
     """Through File, Hub Control Panel, Stop My Server."""
-    async with alice.context.expect_page() as opening:
-        await alice.choose("File", "Hub Control Panel")
-    panel = await opening.value
+    panel = await alice.opens(alice.choose("File", "Hub Control Panel"))
+    await panel.wait_for_function(_STOP_LISTENS)
     await panel.get_by_role("button", name="Stop My Server").click()
     await expect(panel.get_by_role("button", name="Start My Server")).to_be_visible(timeout=START_MS)
     await panel.close()
