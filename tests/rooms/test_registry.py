@@ -23,8 +23,7 @@ from rooms.serving import Server, eventually
 
 
 @pytest.fixture
-def impatient(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
-    monkeypatch.setattr("coterie.server.rooms.registry.LOOK_EVERY", 0.05)
+def impatient(server: Server) -> Server:
     server.rooms._settings = replace(server.rooms._settings, forget_after=0)
     return server
 
